@@ -1,0 +1,72 @@
+// Connecting to an endpoint: resolve, then race its addresses by RFC 8305 (Happy Eyeballs, version 2).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "event/loop.h"
+#include "net/address.h"
+#include "net/endpoint.h"
+#include "net/step.h"
+
+namespace pier {
+
+struct ConnectPlan {
+  Endpoint endpoint;
+  std::optional<Family> family;  // -4 or -6
+  std::optional<SocketAddress>
+      source;  // bound before connecting; port 0 lets the kernel choose late (IP_BIND_ADDRESS_NO_PORT)
+  std::optional<Duration>
+      timeout;  // for everything, resolving included; none waits as long as the kernel does
+  Duration stagger = std::chrono::milliseconds(250);  // RFC 8305, section 5: "Connection Attempt Delay"
+  StepSink* steps = nullptr;                          // must outlive the connector
+};
+
+// What became of one address.
+struct Attempt {
+  SocketAddress address;
+  int code = 0;  // errno; 0 for the winner and for one still waiting when another won or time ran out
+  bool no_answer = false;  // time ran out while it waited
+  bool local = false;      // a fault of this host, no answer of the network
+  Duration took{};
+};
+
+struct Connected {
+  Fd fd;  // non-blocking
+  SocketAddress peer;
+  Duration took{};  // of the winning attempt
+};
+
+// Runs until it calls back, once, never from inside the constructor; destroying it cancels and closes all
+// attempts. For Unix and datagram sockets there is one attempt and nothing to race: connecting only fixes the
+// peer (a Unix datagram client without a source is bound to an autobound abstract name, so that it can be
+// answered).
+class Connector {
+ public:
+  // `attempts` are those made, in order of their start. The error's kind: failed (refused, reset,
+  // unreachable, name not known), deadline (timeout), local, usage. Its message names the endpoint as written
+  // and, when there were several, each address's fate: "connect db:5432: 10.0.0.5 connection
+  // refused; 10.0.0.6 no answer in 5.00 s".
+  using Callback = std::function<void(Result<Connected>, const std::vector<Attempt>& attempts)>;
+
+  Connector(Loop& loop, ConnectPlan plan, Callback callback);
+  ~Connector();
+  Connector(Connector&&) noexcept;
+  Connector& operator=(Connector&&) noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The order in which addresses are tried: the families take turns, beginning with that of the first (RFC
+// 8305, section 4).
+[[nodiscard]] std::vector<IpAddress> interleaved(std::vector<IpAddress> addresses);
+
+}  // namespace pier

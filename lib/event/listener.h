@@ -1,0 +1,61 @@
+// Opening the sockets of a server: bound, and listening where the transport has connections.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "net/address.h"
+#include "net/endpoint.h"
+#include "net/step.h"
+
+namespace pier {
+
+struct ListenPlan {
+  Endpoint endpoint;             // host empty: loopback, both families; every_interface: any, both families
+  std::optional<Family> family;  // -4 or -6
+  int backlog = 4096;            // the kernel cuts it to net.core.somaxconn (its own default since Linux 5.4)
+  StepSink* steps = nullptr;
+};
+
+// One or two sockets (one for each family) on ONE port number, also when the port is 0: the number the kernel
+// chose for the first is bound for the second, and another is drawn when it is taken there. Where this host
+// has no IPv6, a listener that asked for both families is IPv4 alone.
+class Listener {
+ public:
+  struct Bound {
+    Fd fd;
+    SocketAddress address;  // as bound, with the real port
+  };
+
+  // Blocking only for resolving a host name. Errors: usage (text that cannot be an address), failed (a name
+  // that does not resolve), local (address in use: code EADDRINUSE, subject the address; permission). A stale
+  // Unix socket file, on which nobody answers, is replaced; a file of any other kind never (EADDRINUSE).
+  [[nodiscard]] static Result<Listener> open(const ListenPlan& plan);
+
+  Listener(Listener&&) noexcept = default;
+  Listener& operator=(Listener&&) noexcept = delete;
+  // Closes, and removes the Unix socket file if it is still the one made here.
+  ~Listener();
+
+  [[nodiscard]] std::vector<Bound>& sockets() { return sockets_; }
+  [[nodiscard]] const std::vector<Bound>& sockets() const { return sockets_; }
+  [[nodiscard]] std::uint16_t port() const;  // 0 for Unix sockets
+  // Stops accepting: closes the sockets now.
+  void close();
+
+ private:
+  Listener() = default;
+  void remove_file();
+
+  std::vector<Bound> sockets_;
+  std::string path_;  // the Unix socket file to remove, or empty
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+
+}  // namespace pier
