@@ -8,7 +8,8 @@
 
 namespace pier {
 
-// One step. `call` is the system call ("bind", "connect"), or "resolve" or "roles" for what is not one.
+// One step. `call` is the system call ("bind", "connect"), or "resolve" or "roles" for what is not one. A
+// person reads `text` and then, unless it is "ok", a colon and `result`.
 struct Step {
   std::string_view call;
   int fd = -1;         // the descriptor it was made on, or -1
