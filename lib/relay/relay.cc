@@ -1,0 +1,281 @@
+#include "relay/relay.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/number.h"
+
+namespace pier {
+namespace {
+
+// How much one event moves before the loop looks at the others again.
+constexpr int kRoundsPerEvent = 8;
+
+}  // namespace
+
+Relay::Relay(Loop& loop, Stream& net, Stream& local, const RelayRules& rules,
+             std::function<void(RelayResult)> done)
+    : loop_(loop),
+      net_(net),
+      local_(local),
+      rules_(rules),
+      done_(std::move(done)),
+      up_(local, net, rules.crlf),
+      down_(net, local) {
+  start();
+}
+
+Relay::~Relay() {
+  *alive_ = false;
+}
+
+void Relay::start() {
+  const auto watched = [this](Result<Watch> watch, Watch& into) {
+    if (watch)
+      into = std::move(*watch);
+    else
+      finish(watch.error(), true);
+  };
+  watched(loop_.watch(net_.read_fd(), Interest::read, [this](Ready ready) { on_net(ready); }), net_watch_);
+  if (rules_.send && !finished_)
+    watched(loop_.watch(local_.read_fd(), Interest::read, [this](Ready) { on_input(); }), input_watch_);
+  if (rules_.receive && !finished_)
+    watched(loop_.watch(local_.write_fd(), Interest::none, [this](Ready ready) { on_output(ready); }),
+            output_watch_);
+  if (finished_) return;
+  arm_idle();
+  update_interest();
+}
+
+void Relay::on_net(Ready ready) {
+  if (ready.hangup || ready.error) net_hung_up_ = true;
+  if (ready.writable || ready.error || ready.hangup) send();
+  if (finished_) return;
+  if (rules_.receive) {
+    receive();
+  } else if (ready.error) {
+    // Row 13: what N sends is not read, but a reset is noticed.
+    net_failed(ECONNRESET);
+  }
+  settle();
+}
+
+void Relay::on_input() {
+  for (int round = 0; round < kRoundsPerEvent && !finished_ && !input_ended_ && send_error_ == 0; ++round) {
+    const Io io = up_.fill();
+    if (io.kind == Io::Kind::again) break;
+    last_activity_ = now();
+    if (io.kind == Io::Kind::error) {
+      down_.drain();
+      finish(Error{ErrorKind::local, "read", "standard input", io.code, {}}, true);  // row 9
+      return;
+    }
+    if (io.kind == Io::Kind::end) input_ended_ = true;
+    send();
+  }
+  settle();
+}
+
+void Relay::on_output(Ready ready) {
+  if (ready.error || ready.hangup) return finish_output_failed(EPIPE);  // row 7
+  const Io io = down_.drain();
+  if (io.kind == Io::Kind::error) return finish_output_failed(io.code);
+  last_activity_ = now();
+  settle();
+}
+
+void Relay::receive() {
+  for (int round = 0; round < kRoundsPerEvent && !net_ended_ && down_.has_room(); ++round) {
+    const Io io = down_.fill();
+    if (io.kind == Io::Kind::again) break;
+    last_activity_ = now();
+    if (io.kind == Io::Kind::error) {
+      net_failed(io.code);
+    } else if (io.kind == Io::Kind::end) {
+      peer_ended();
+    }
+    const Io out = down_.drain();
+    if (out.kind == Io::Kind::error) return finish_output_failed(out.code);
+  }
+}
+
+void Relay::send() {
+  if (send_error_ != 0 || up_.empty()) return;
+  const Io io = up_.drain();
+  if (io.kind == Io::Kind::error) send_error_ = io.code;
+  if (io.kind == Io::Kind::bytes) last_activity_ = now();
+}
+
+void Relay::peer_ended() {
+  net_ended_ = true;
+  if (!half_closed_) peer_first_ = true;
+  tell("recv", "the peer has ended its sending side");
+}
+
+void Relay::net_failed(int code) {
+  if (!half_closed_) peer_first_ = true;
+  net_ended_ = true;
+  net_error_ = code;
+}
+
+bool Relay::sent_all() const {
+  return !rules_.send || (input_ended_ && up_.empty());
+}
+
+void Relay::settle() {
+  if (finished_) return;
+  // Row 6. What N still has for us is read to its end first; a sender only has nothing to wait for.
+  const bool unsent = send_error_ != 0 && (net_ended_ || !rules_.receive);
+  if (unsent && down_.empty()) {
+    return finish(Error{ErrorKind::failed, "send", "", send_error_,
+                        fmt::format("{}: {} B read from standard input were not accepted by the kernel",
+                                    errno_text(send_error_), up_.queued())},
+                  true);
+  }
+  if (net_error_ != 0 && down_.empty())  // row 5
+    return finish(Error{ErrorKind::failed, "recv", "", net_error_,
+                        up_.empty() ? std::string()
+                                    : fmt::format("{}: {} B read from standard input were not sent",
+                                                  errno_text(net_error_), up_.queued())},
+                  true);
+  if (rules_.send && input_ended_ && up_.empty() && !half_closed_ && send_error_ == 0 && net_error_ == 0) {
+    if (!rules_.receive) {  // row 13
+      half_closed_ = true;
+      net_.finish_writing();
+      tell("shutdown", "our sending side: stdin ended");
+      net_watch_.set(Interest::none);
+      return await_acknowledgement(std::chrono::milliseconds(1));
+    }
+    if (rules_.half_close) {  // row 1
+      half_closed_ = true;
+      net_.finish_writing();
+      tell("shutdown", "our sending side: stdin ended");
+    }
+  }
+  if (net_ended_ && net_error_ == 0 && send_error_ == 0 && down_.empty()) settle_after_peer_end();
+  if (!finished_) update_interest();
+}
+
+// N has ended and O has all of it: rows 2, 3, 4, 11 and 14.
+void Relay::settle_after_peer_end() {
+  if (sent_all()) return finish({}, false);
+  if (!up_.empty()) return;  // what is in hand goes out first
+  if (rules_.keep_input) return;
+  if (rules_.input_is_terminal) return finish({}, false);  // row 4
+  const Io io = up_.fill();
+  switch (io.kind) {
+    case Io::Kind::again:
+      return finish({}, false);  // row 4: idle
+    case Io::Kind::error:
+      return finish(Error{ErrorKind::local, "read", "standard input", io.code, {}}, true);
+    case Io::Kind::end:
+      input_ended_ = true;
+      return finish({}, false);
+    case Io::Kind::bytes:
+      break;
+  }
+  send();  // row 3: the loop comes back as long as I gives
+  if (send_error_ != 0) settle();
+}
+
+void Relay::update_interest() {
+  const bool read = rules_.receive && !net_ended_ && down_.has_room();
+  const bool write = !up_.empty() && send_error_ == 0 && net_error_ == 0;
+  // A hang-up is told on and on; once known, it is looked at again when there is something to do with the
+  // socket.
+  if (!read && !write && (net_hung_up_ || net_ended_))
+    net_watch_.pause();
+  else
+    net_watch_.set(interest(read, write));
+
+  const bool take = rules_.send && !input_ended_ && up_.has_room() && send_error_ == 0 && net_error_ == 0;
+  if (take)
+    input_watch_.set(Interest::read);
+  else
+    input_watch_.pause();
+
+  output_watch_.set(interest(false, !down_.empty()));
+}
+
+void Relay::await_acknowledgement(Duration wait) {
+  // The kernel has no event for "acknowledged"; the look is repeated at growing distances up to 20 ms.
+  if (net_.unacknowledged() == 0) {
+    net_.discard_input();
+    return finish({}, false);
+  }
+  acknowledge_timer_ = loop_.timer(Deadline(now() + wait), [this, wait] {
+    await_acknowledgement(std::min<Duration>(wait * 2, std::chrono::milliseconds(20)));
+  });
+}
+
+void Relay::arm_idle() {
+  if (!rules_.idle_timeout) return;
+  const Deadline deadline(last_activity_ + *rules_.idle_timeout);
+  if (deadline.passed()) {
+    finish(Error{ErrorKind::deadline, "idle", "", 0,
+                 fmt::format("no byte either way for {}", format_duration(*rules_.idle_timeout))},
+           true);
+    return;
+  }
+  idle_timer_ = loop_.timer(deadline, [this] { arm_idle(); });
+}
+
+RelayResult Relay::result() const {
+  RelayResult result;
+  result.output_closed = output_closed_;
+  result.peer_closed_first = peer_first_;
+  result.received = down_.written_total();
+  result.sent = up_.written_total();
+  result.took = now() - started_;
+  return result;
+}
+
+void Relay::finish_output_failed(int code) {
+  if (finished_) return;
+  if (code == EPIPE || code == ECONNRESET) {
+    output_closed_ = true;
+    finish({}, true);
+  } else {  // row 8
+    finish(Error{ErrorKind::failed, "write", "standard output", code,
+                 fmt::format("{}: {} B were written, {} B more had arrived", errno_text(code),
+                             down_.written_total(), down_.queued())},
+           true);
+  }
+}
+
+void Relay::finish(std::optional<Error> error, bool reset) {
+  if (finished_) return;
+  finished_ = true;
+  net_watch_.cancel();
+  input_watch_.cancel();
+  output_watch_.cancel();
+  idle_timer_.cancel();
+  acknowledge_timer_.cancel();
+  if (error && error->kind == ErrorKind::deadline && rules_.receive) down_.drain();
+  if (reset) net_.abort();
+  RelayResult ended = result();
+  ended.error = std::move(error);
+  loop_.post([this, alive = alive_, ended = std::move(ended)] {
+    if (!*alive) return;
+    const auto done = std::move(done_);  // the callback may destroy this relay
+    done(ended);
+  });
+}
+
+RelayResult Relay::end_now(bool reset) {
+  if (!finished_) {
+    if (rules_.receive) down_.drain();
+    send();
+    finish({}, reset);
+  }
+  *alive_ = false;  // `done` does not run
+  return result();
+}
+
+void Relay::tell(std::string_view call, std::string text) const {
+  if (rules_.steps != nullptr) rules_.steps->step({call, net_.write_fd(), std::move(text), "ok", {}});
+}
+
+}  // namespace pier

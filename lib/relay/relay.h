@@ -1,0 +1,89 @@
+// One peer and this process's own input and output, joined until both are done: two pumps and the close
+// table.
+//
+// N is the network side, I the input, O the output. Who ends first, what becomes of bytes in flight and how
+// the program ends is the close table in pier(7); the rows are named by number in relay.cc.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "event/loop.h"
+#include "net/step.h"
+#include "relay/pump.h"
+#include "relay/result.h"
+#include "stream/stream.h"
+
+namespace pier {
+
+struct RelayRules {
+  bool send = true;         // I goes to N (not for --recv-only, nor for a server whose input is /dev/null)
+  bool receive = true;      // N goes to O (not for --send-only)
+  bool half_close = true;   // I's end ends our sending side
+  bool keep_input = false;  // after N's end, wait for I's end even while it is idle
+  bool input_is_terminal = false;  // after N's end, I is left without a look
+  bool crlf = false;
+  std::optional<Duration> idle_timeout;  // no byte either way for so long ends it
+  StepSink* steps = nullptr;
+};
+
+class Relay {
+ public:
+  // Neither stream is owned. `done` runs once, from the loop, when the relay has ended by itself; not after
+  // end_now() and not once the relay has been destroyed.
+  Relay(Loop& loop, Stream& net, Stream& local, const RelayRules& rules,
+        std::function<void(RelayResult)> done);
+  ~Relay();
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  // Ends it from outside, by a signal or a deadline: what is in hand goes out as far as it does not block.
+  // `reset`: N's coming close is a reset.
+  RelayResult end_now(bool reset);
+
+ private:
+  void start();
+  void on_net(Ready ready);
+  void on_input();
+  void on_output(Ready ready);
+  void receive();
+  void send();
+  void settle();
+  void settle_after_peer_end();
+  void update_interest();
+  void peer_ended();
+  void net_failed(int code);
+  void await_acknowledgement(Duration wait);
+  void arm_idle();
+  [[nodiscard]] bool sent_all() const;
+  [[nodiscard]] RelayResult result() const;
+  void finish(std::optional<Error> error, bool reset);
+  void finish_output_failed(int code);
+  void tell(std::string_view call, std::string text) const;
+
+  Loop& loop_;
+  Stream& net_;
+  Stream& local_;
+  RelayRules rules_;
+  std::function<void(RelayResult)> done_;
+  Pump up_;    // I to N
+  Pump down_;  // N to O
+  Watch net_watch_, input_watch_, output_watch_;
+  Timer idle_timer_, acknowledge_timer_;
+  TimePoint started_ = now();
+  TimePoint last_activity_ = now();
+  bool input_ended_ = false;
+  bool half_closed_ = false;
+  bool net_ended_ = false;    // N will bring no more: its end, or a reset
+  int net_error_ = 0;         // errno of N's failure when reading
+  int send_error_ = 0;        // errno of N's failure when writing
+  bool net_hung_up_ = false;  // epoll said so: its event would come again and again
+  bool peer_first_ = false;
+  bool output_closed_ = false;
+  bool finished_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace pier

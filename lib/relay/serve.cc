@@ -1,0 +1,155 @@
+#include "relay/serve.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+
+#include "base/number.h"
+#include "net/socket.h"
+#include "stream/socket_stream.h"
+
+namespace pier {
+
+Server::Server(Loop& loop, Listener listener, Stream& local, ServePlan plan, SessionObserver& observer,
+               Done done)
+    : loop_(loop),
+      listener_(std::move(listener)),
+      local_(local),
+      plan_(plan),
+      observer_(observer),
+      done_(std::move(done)) {
+  if (!plan_.keep_open) return;
+  Hub::Events events;
+  events.closed = [this](Hub::ClientId id, const RelayResult& result) { client_closed(id, result); };
+  events.failed = [this](const RelayResult& result) { finish(result); };
+  events.quiet = [this] {
+    if (plan_.max_accepts && accepted_ >= *plan_.max_accepts) finish({});
+  };
+  hub_ = std::make_unique<Hub>(loop_, local_, plan_.rules, std::move(events));
+}
+
+Server::~Server() = default;
+
+Result<void> Server::start() {
+  for (Listener::Bound& bound : listener_.sockets()) {
+    auto watch = loop_.watch(bound.fd.get(), Interest::read, [this, &bound](Ready) { accept_from(bound); });
+    if (!watch) return std::unexpected(watch.error());
+    accept_watches_.push_back(std::move(*watch));
+  }
+  accepting_ = true;
+  arm_accept_timeout();
+  return {};
+}
+
+void Server::accept_from(Listener::Bound& bound) {
+  // A burst is taken in one go, but never so long that the clients already here wait.
+  for (int taken = 0; taken < 64 && accepting_; ++taken) {
+    auto accepted = accept_socket(bound.fd);
+    if (!accepted) return out_of_descriptors(accepted.error());
+    if (!*accepted) return;
+    take(std::move(**accepted), bound);
+  }
+}
+
+void Server::take(Accepted accepted, const Listener::Bound& bound) {
+  Session session{++accepted_, accepted.peer, local_address(accepted.fd.get())};
+  accept_timer_.cancel();
+  if (plan_.rules.steps != nullptr)
+    plan_.rules.steps->step(
+        {"accept",
+         accepted.fd.get(),
+         fmt::format("a new socket (fd {}) for {}, from the one waiting on {} (fd {})", accepted.fd.get(),
+                     session.peer.to_string(), bound.address.to_string(), bound.fd.get()),
+         "ok",
+         {{"local", session.local.to_string()}, {"remote", session.peer.to_string()}}});
+  sessions_.emplace(session.id, session);
+  if (!plan_.keep_open || (plan_.max_accepts && accepted_ >= *plan_.max_accepts)) stop_accepting();
+  observer_.connected(session);
+  if (plan_.keep_open)
+    join_hub(std::move(accepted.fd), session);
+  else
+    serve_one(std::move(accepted.fd), session);
+}
+
+void Server::serve_one(Fd fd, const Session& session) {
+  only_stream_ = std::make_unique<SocketStream>(std::move(fd));
+  only_relay_ = std::make_unique<Relay>(loop_, *only_stream_, local_, plan_.rules,
+                                        [this, id = session.id](const RelayResult& result) {
+                                          client_closed(id, result);
+                                          finish(result);
+                                        });
+}
+
+void Server::join_hub(Fd fd, const Session& session) {
+  hub_->add(session.id, std::make_unique<SocketStream>(std::move(fd)));
+}
+
+void Server::client_closed(std::uint64_t id, const RelayResult& result) {
+  if (!plan_.keep_open) {
+    only_relay_.reset();
+    only_stream_.reset();
+  }
+  const auto found = sessions_.find(id);
+  const Session session = found->second;
+  sessions_.erase(found);
+  observer_.closed(session, result);
+  resume_accepting();
+  if (sessions_.empty()) arm_accept_timeout();
+}
+
+void Server::stop_accepting() {
+  accepting_ = false;
+  accept_timer_.cancel();
+  accept_watches_.clear();
+  // A client that comes now is refused rather than left waiting for nobody.
+  listener_.close();
+}
+
+void Server::out_of_descriptors(const Error& error) {
+  if (!told_of_descriptors_)
+    observer_.note(fmt::format("{}: not accepting until a client has gone", error.message()));
+  told_of_descriptors_ = true;
+  if (sessions_.empty()) {
+    RelayResult result;
+    result.error = error;
+    result.error->kind = ErrorKind::local;
+    return finish(result);
+  }
+  for (Watch& watch : accept_watches_) watch.pause();
+}
+
+void Server::resume_accepting() {
+  if (!accepting_ || !told_of_descriptors_) return;
+  told_of_descriptors_ = false;
+  for (Watch& watch : accept_watches_) watch.set(Interest::read);
+}
+
+void Server::arm_accept_timeout() {
+  if (!plan_.accept_timeout || !accepting_) return;
+  accept_timer_ = loop_.timer(Deadline::after(plan_.accept_timeout), [this] {
+    RelayResult result;
+    result.error = Error{ErrorKind::deadline, "accept", "", 0,
+                         "nobody came within " + format_duration(*plan_.accept_timeout)};
+    finish(result);
+  });
+}
+
+void Server::end_now() {
+  if (finished_) return;
+  finished_ = true;  // the caller knows that it is over
+  if (accepting_) stop_accepting();
+  if (hub_) hub_->end_all(false);
+  if (only_relay_) {
+    const RelayResult result = only_relay_->end_now(false);
+    client_closed(sessions_.begin()->first, result);
+  }
+}
+
+void Server::finish(const RelayResult& result) {
+  if (finished_) return;
+  finished_ = true;
+  if (accepting_) stop_accepting();
+  done_(result);
+}
+
+}  // namespace pier

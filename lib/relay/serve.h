@@ -1,0 +1,76 @@
+// A server for stream sockets: accepts on a listener and relays one client, or many, to this process's input
+// and output.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "event/listener.h"
+#include "event/loop.h"
+#include "relay/hub.h"
+#include "relay/relay.h"
+#include "relay/result.h"
+#include "stream/stream.h"
+
+namespace pier {
+
+struct ServePlan {
+  RelayRules rules;
+  bool keep_open = false;  // clients one after another and at once; otherwise one
+  std::optional<std::uint64_t>
+      max_accepts;  // with keep_open: then no more are taken, and it ends with the last
+  std::optional<Duration> accept_timeout;  // nobody connected, and nobody coming, for so long
+};
+
+class Server {
+ public:
+  // The server's own end: of its one client, of its output, after max_accepts, or of time
+  // (ErrorKind::deadline).
+  using Done = std::function<void(const RelayResult&)>;
+
+  // `local` and `observer` are not owned. `done` runs once, from the loop; not after end_now().
+  Server(Loop& loop, Listener listener, Stream& local, ServePlan plan, SessionObserver& observer, Done done);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Starts accepting. A failure to watch the listener's sockets is a fault of this host.
+  [[nodiscard]] Result<void> start();
+  // Ends from outside, by a signal: stops accepting, writes what does not block, closes the clients and
+  // reports them.
+  void end_now();
+
+ private:
+  void accept_from(Listener::Bound& bound);
+  void take(Accepted accepted, const Listener::Bound& bound);
+  void serve_one(Fd fd, const Session& session);
+  void join_hub(Fd fd, const Session& session);
+  void client_closed(std::uint64_t id, const RelayResult& result);
+  void stop_accepting();
+  void out_of_descriptors(const Error& error);
+  void resume_accepting();
+  void arm_accept_timeout();
+  void finish(const RelayResult& result);
+
+  Loop& loop_;
+  Listener listener_;
+  Stream& local_;
+  ServePlan plan_;
+  SessionObserver& observer_;
+  Done done_;
+  std::vector<Watch> accept_watches_;
+  Timer accept_timer_;
+  std::map<std::uint64_t, Session> sessions_;
+  std::unique_ptr<Stream> only_stream_;  // of the one client
+  std::unique_ptr<Relay> only_relay_;
+  std::unique_ptr<Hub> hub_;
+  std::uint64_t accepted_ = 0;
+  bool accepting_ = false;
+  bool told_of_descriptors_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace pier
