@@ -18,12 +18,13 @@
 namespace pier {
 
 struct ConnectPlan {
-  Endpoint endpoint;
-  std::optional<Family> family;  // -4 or -6
-  std::optional<SocketAddress>
-      source;  // bound before connecting; port 0 lets the kernel choose late (IP_BIND_ADDRESS_NO_PORT)
-  std::optional<Duration>
-      timeout;  // for everything, resolving included; none waits as long as the kernel does
+  Endpoint endpoint = {};
+  std::optional<Family> family = {};  // -4 or -6
+  // Bound before connecting; with port 0 the kernel chooses late (IP_BIND_ADDRESS_NO_PORT). Only addresses of
+  // its family are tried.
+  std::optional<SocketAddress> source = {};
+  // For everything, resolving included; none waits as long as the kernel does.
+  std::optional<Duration> timeout = {};
   Duration stagger = std::chrono::milliseconds(250);  // RFC 8305, section 5: "Connection Attempt Delay"
   StepSink* steps = nullptr;                          // must outlive the connector
 };

@@ -16,9 +16,9 @@
 namespace pier {
 
 struct ListenPlan {
-  Endpoint endpoint;             // host empty: loopback, both families; every_interface: any, both families
-  std::optional<Family> family;  // -4 or -6
-  int backlog = 4096;            // the kernel cuts it to net.core.somaxconn (its own default since Linux 5.4)
+  Endpoint endpoint = {};  // host empty: loopback, both families; every_interface: any, both families
+  std::optional<Family> family = {};  // -4 or -6
+  int backlog = 4096;  // the kernel cuts it to net.core.somaxconn (its own default since Linux 5.4)
   StepSink* steps = nullptr;
 };
 

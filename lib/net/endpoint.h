@@ -27,16 +27,18 @@ enum class Transport : std::uint8_t { tcp, udp, unix_stream, unix_dgram, vsock }
 
 struct Endpoint {
   Transport transport = Transport::tcp;
-  std::string host;              // a name or an address literal; empty where none was given
+  std::string host = {};         // a name or an address literal; empty where none was given
   bool every_interface = false;  // written `:PORT`
   std::uint32_t port = 0;        // 16 bits, but for vsock
-  std::string path;              // Unix: the path, or "@name"
+  std::string path = {};         // Unix: the path, or "@name"
   std::uint32_t cid = 0;         // vsock
   bool tls = false;              // asked for by the scheme
-  std::string scheme;            // as written before "://", or empty
+  std::string scheme = {};       // as written before "://", or empty
 
   // The shortest form that parses back to the same value: "db:5432", "[::1]:80", ":80", "80", "unix:/x".
   [[nodiscard]] std::string to_string() const;
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
 // Service names are the caller's knowledge (ports/registry has them): this layer only asks.
@@ -52,7 +54,7 @@ struct ServiceNames {
 struct EndpointRules {
   Transport transport = Transport::tcp;  // of an endpoint that does not name its own
   bool port_zero = false;                // 0, "the kernel chooses", is allowed
-  ServiceNames services;
+  ServiceNames services = {};
 };
 
 // One word, or two words HOST PORT. A usage error quotes the bad text and says what fits.
