@@ -5,7 +5,6 @@
 #include <cerrno>
 
 #include "base/number.h"
-#include "net/socket.h"
 #include "stream/socket_stream.h"
 
 namespace pier {

@@ -10,6 +10,7 @@
 
 #include "event/listener.h"
 #include "event/loop.h"
+#include "net/socket.h"
 #include "relay/hub.h"
 #include "relay/relay.h"
 #include "relay/result.h"

@@ -1,0 +1,60 @@
+#include "base/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace pier {
+
+int write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = retry_eintr([&] { return ::write(fd, text.data(), text.size()); });
+    if (n < 0) return errno;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+
+Result<AtomicFile> AtomicFile::create(const std::string& path) {
+  std::string temporary = path + ".XXXXXX";
+  Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd.valid()) return system_error("open", quoted(path), errno, ErrorKind::local);
+  // mkostemp makes it 0600; the file is to be like any other the user writes.
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  ::fchmod(fd.get(), 0666 & ~mask);
+  return AtomicFile(std::move(fd), path, std::move(temporary));
+}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : fd_(std::move(other.fd_)),
+      path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, std::string())) {}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Result<void> AtomicFile::write(std::string_view text) {
+  if (const int code = write_all(fd_.get(), text); code != 0)
+    return system_error("write", quoted(path_), code, ErrorKind::local);
+  return {};
+}
+
+Result<void> AtomicFile::commit() {
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+    return system_error("rename", quoted(path_), errno, ErrorKind::local);
+  temporary_.clear();
+  return {};
+}
+
+Result<void> write_file_atomically(const std::string& path, std::string_view text) {
+  auto file = AtomicFile::create(path);
+  if (!file) return std::unexpected(file.error());
+  if (auto written = file->write(text); !written) return written;
+  return file->commit();
+}
+
+}  // namespace pier

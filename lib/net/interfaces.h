@@ -1,0 +1,13 @@
+// The network interfaces of this host.
+#pragma once
+
+#include <string>
+
+#include "net/address.h"
+
+namespace pier {
+
+// The name of the interface that has this address ("lo", "eth0"), or empty where none has (getifaddrs(3)).
+[[nodiscard]] std::string interface_of(const IpAddress& address);
+
+}  // namespace pier

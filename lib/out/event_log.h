@@ -1,0 +1,34 @@
+// The record of what happened, for programs: NDJSON in a file or on a descriptor (--events FILE|fd:N).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "out/ndjson.h"
+#include "out/writer.h"
+
+namespace pier {
+
+// Begins with {"type":"start","schema":1,…}; every record is flushed as it is written, so that a reader sees
+// it at once and an end by a signal loses nothing.
+class EventLog {
+ public:
+  // A path, created or emptied, or "fd:N", a descriptor that was passed to us and is made close-on-exec.
+  // ErrorKind::usage for text that is neither, or a descriptor that is not open; ErrorKind::local when the
+  // file can't be made.
+  [[nodiscard]] static Result<std::unique_ptr<EventLog>> open(const std::string& where,
+                                                              std::string_view program);
+
+  void write(const JsonObject& record) { writer_.line(record.str()); }
+
+ private:
+  EventLog(int fd, Fd owned) : owned_(std::move(owned)), writer_(fd, true) {}
+
+  Fd owned_;
+  Writer writer_;
+};
+
+}  // namespace pier

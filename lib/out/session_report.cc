@@ -1,0 +1,84 @@
+#include "out/session_report.h"
+
+#include <fmt/core.h>
+
+#include "base/number.h"
+
+namespace pier {
+namespace {
+
+std::string_view closed_first(const RelayResult& result) {
+  return result.peer_closed_first ? "peer" : "us";
+}
+
+// What stands for the peer in a line: an unnamed Unix client has nothing but its number.
+std::string name_of(const Session& session) {
+  if (session.peer.is_unix() && session.peer.path().empty()) return fmt::format("client {}", session.id);
+  return session.peer.to_string();
+}
+
+void add_addresses(JsonObject& record, const Session& session) {
+  record.number("id", session.id);
+  const auto add = [&](std::string_view prefix, const SocketAddress& address) {
+    const std::string key(prefix);
+    if (address.is_ip()) {
+      record.text(key + "_addr", address.ip().to_string()).number(key + "_port", address.port());
+    } else {
+      record.text(key + "_addr", address.to_string()).null(key + "_port");
+    }
+  };
+  add("remote", session.peer);
+  add("local", session.local);
+}
+
+}  // namespace
+
+std::string summary_line(const Session& session, const RelayResult& result) {
+  return fmt::format("{}: {} B in, {} B out, {:.3f} s, closed first: {}", name_of(session), result.received,
+                     result.sent, seconds(result.took), closed_first(result));
+}
+
+void SessionReport::connected(const Session& session) {
+  ++sessions_;
+  if (options_.events != nullptr) {
+    JsonObject record("connected");
+    add_addresses(record, session);
+    record.text("role", options_.role);
+    options_.events->write(record);
+  }
+  if (!options_.announce) return;
+  const std::string word =
+      session.peer.is_ip() ? ", " + options_.port_word(session.peer.port()) : std::string();
+  options_.say(fmt::format("{} connected ({}{})", name_of(session), options_.role, word));
+}
+
+void SessionReport::closed(const Session& session, const RelayResult& result) {
+  received_ += result.received;
+  sent_ += result.sent;
+  if (options_.events != nullptr) {
+    JsonObject record("closed");
+    add_addresses(record, session);
+    record.number("bytes_in", result.received).number("bytes_out", result.sent);
+    record.real("elapsed_s", seconds(result.took)).text("closed_first", closed_first(result));
+    if (result.error)
+      record.text("error", result.error->message());
+    else
+      record.null("error");
+    options_.events->write(record);
+  }
+  if (options_.summary) return options_.say(summary_line(session, result));
+  if (!options_.announce) return;
+  const std::string end = result.error               ? result.error->message()
+                          : result.peer_closed_first ? fmt::format("the {} closed first", options_.role)
+                                                     : std::string("we closed first");
+  options_.say(fmt::format("{} done: {} in, {} out, {:.2f} s; {}", name_of(session),
+                           format_bytes(result.received), format_bytes(result.sent), seconds(result.took),
+                           end));
+}
+
+void SessionReport::note(std::string_view text) {
+  options_.say(text);
+  if (options_.events != nullptr) options_.events->write(JsonObject("note").text("text", text));
+}
+
+}  // namespace pier

@@ -1,0 +1,307 @@
+#include "relay/datagram.h"
+
+#include <fmt/core.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/number.h"
+#include "net/socket.h"
+
+namespace pier {
+namespace {
+
+// The largest datagram there can be, and room for a few on their way to the output.
+constexpr std::size_t kLargest = 65536;
+constexpr std::size_t kOutputQueue = 4 * kLargest;
+
+}  // namespace
+
+DatagramRelay::DatagramRelay(Loop& loop, std::vector<Fd> sockets, std::optional<SocketAddress> peer,
+                             Stream& local, const DatagramPlan& plan, SessionObserver& observer, Done done)
+    : loop_(loop),
+      sockets_(std::move(sockets)),
+      local_(local),
+      plan_(plan),
+      observer_(observer),
+      done_(std::move(done)),
+      server_(!peer),
+      output_(kOutputQueue) {
+  if (peer) fix_peer(0, *peer);
+}
+
+DatagramRelay::~DatagramRelay() {
+  *alive_ = false;
+}
+
+Result<void> DatagramRelay::start() {
+  for (std::size_t i = 0; i < sockets_.size(); ++i) {
+    auto watch =
+        loop_.watch(sockets_[i].get(), Interest::read, [this, i](Ready ready) { on_socket(i, ready); });
+    if (!watch) return std::unexpected(watch.error());
+    watches_.push_back(std::move(*watch));
+  }
+  if (plan_.rules.send) {
+    auto watch = loop_.watch(local_.read_fd(), Interest::none, [this](Ready) { on_input(); });
+    if (!watch) return std::unexpected(watch.error());
+    input_watch_ = std::move(*watch);
+  }
+  if (plan_.rules.receive) {
+    auto watch = loop_.watch(local_.write_fd(), Interest::none, [this](Ready ready) { on_output(ready); });
+    if (!watch) return std::unexpected(watch.error());
+    output_watch_ = std::move(*watch);
+  }
+  arm_idle();
+  arm_accept_timeout();
+  update_interest();
+  return {};
+}
+
+void DatagramRelay::on_socket(std::size_t index, Ready ready) {
+  if (ready.error) {
+    if (const int code = take_socket_error(sockets_[index].get()); code != 0) {
+      socket_failed(code);
+      if (finished_) return;
+    }
+  }
+  if (ready.writable) blocked_ = false;
+  // A datagram socket is read even by a sender, or what arrives would wake the loop for ever.
+  for (int round = 0; round < 64 && ready.readable && !finished_; ++round)
+    if (!receive_one(index)) break;
+  settle();
+}
+
+// False when there is nothing more to read now.
+bool DatagramRelay::receive_one(std::size_t index) {
+  if (plan_.rules.receive && output_.free() < kLargest) return false;
+  std::byte buffer[kLargest];
+  sockaddr_storage from{};
+  socklen_t from_size = sizeof from;
+  const ssize_t size = retry_eintr([&] {
+    return ::recvfrom(sockets_[index].get(), buffer, sizeof buffer, MSG_DONTWAIT,
+                      reinterpret_cast<sockaddr*>(&from), &from_size);
+  });
+  if (size < 0) {
+    if (errno != EAGAIN && errno != EWOULDBLOCK) socket_failed(errno);
+    return false;
+  }
+  last_activity_ = now();
+  Peer* const peer = peer_from(index, SocketAddress::from(from, from_size));
+  if (peer == nullptr) return true;  // a stranger, while we are with another
+  peer->received += static_cast<std::uint64_t>(size);
+  if (plan_.rules.receive) {
+    output_.append({buffer, static_cast<std::size_t>(size)});
+    drain_output();
+  }
+  if (end_timer_.active()) arm_end_timer();
+  return true;
+}
+
+// Whose datagram it is; a server gets to know its peers by it.
+DatagramRelay::Peer* DatagramRelay::peer_from(std::size_t index, const SocketAddress& address) {
+  if (!server_) return &peers_.front();
+  const auto known = std::find_if(peers_.begin(), peers_.end(), [&](const Peer& p) {
+    return p.socket == index && p.session.peer == address;
+  });
+  if (known != peers_.end()) return &*known;
+  if (!plan_.keep_open && !peers_.empty()) return nullptr;
+  fix_peer(index, address);
+  return &peers_.back();
+}
+
+void DatagramRelay::fix_peer(std::size_t index, const SocketAddress& address) {
+  accept_timer_.cancel();
+  if (peers_.size() == kMostPeers) peers_.erase(peers_.begin());
+  // With one peer only, the kernel keeps strangers out and tells of ICMP errors. A Unix client without a name
+  // can't be connected to.
+  if (server_ && !plan_.keep_open && !(address.is_unix() && address.path().empty()))
+    ::connect(sockets_[index].get(), address.data(), address.size());
+  Peer peer{{next_id_++, address, local_address(sockets_[index].get())}, index};
+  peers_.push_back(peer);
+  observer_.connected(peers_.back().session);
+}
+
+void DatagramRelay::on_input() {
+  if (finished_ || has_pending_) return;
+  std::byte buffer[kPayload];
+  const Io io = local_.read(buffer);
+  if (io.kind == Io::Kind::error)
+    return finish(Error{ErrorKind::local, "read", "standard input", io.code, {}});
+  if (io.kind == Io::Kind::end) input_ended_ = true;
+  if (io.kind == Io::Kind::bytes) {
+    pending_.clear();
+    if (plan_.rules.crlf)
+      crlf_.apply(std::span(buffer, io.count), pending_);
+    else
+      pending_.assign(buffer, buffer + io.count);
+    has_pending_ = true;
+    pending_next_ = 0;
+    last_activity_ = now();
+  }
+  settle();
+}
+
+void DatagramRelay::on_output(Ready ready) {
+  if (ready.error || ready.hangup) return finish({}, true);
+  drain_output();
+  settle();
+}
+
+void DatagramRelay::drain_output() {
+  while (!output_.empty()) {
+    const Io io = local_.write(output_.data());
+    if (io.kind == Io::Kind::error) {
+      if (io.code == EPIPE || io.code == ECONNRESET) return finish({}, true);
+      return finish(Error{ErrorKind::failed, "write", "standard output", io.code, {}});
+    }
+    if (io.kind != Io::Kind::bytes) return;
+    output_.consume(io.count);
+  }
+}
+
+void DatagramRelay::send_pending() {
+  if (!has_pending_ || peers_.empty()) return;
+  while (!blocked_ && !finished_ && pending_next_ < peers_.size())
+    if (send_to(peers_[pending_next_])) ++pending_next_;
+  if (!finished_ && pending_next_ >= peers_.size()) has_pending_ = false;
+}
+
+// True when the datagram is on its way, or can never be.
+bool DatagramRelay::send_to(Peer& peer) {
+  const int fd = sockets_[peer.socket].get();
+  const bool connected = !server_ || !plan_.keep_open;
+  const bool named = !connected || (server_ && peer.session.peer.is_unix());
+  const ssize_t sent = retry_eintr([&] {
+    return ::sendto(fd, pending_.data(), pending_.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                    named ? peer.session.peer.data() : nullptr, named ? peer.session.peer.size() : 0);
+  });
+  if (sent >= 0) {
+    peer.sent += static_cast<std::uint64_t>(sent);
+    return true;
+  }
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+    blocked_ = true;
+    return false;
+  }
+  socket_failed(errno);
+  return true;
+}
+
+void DatagramRelay::socket_failed(int code) {
+  // One of many peers has gone: that is no matter of the others.
+  if (server_ && plan_.keep_open) return;
+  const std::string who = peers_.empty() ? std::string() : peers_.front().session.peer.to_string();
+  const std::string why =
+      code == ECONNREFUSED ? "connection refused (ICMP port unreachable): nobody listens there" : "";
+  drain_output();
+  finish(Error{ErrorKind::failed, "send", who, code, why});
+}
+
+void DatagramRelay::settle() {
+  if (finished_) return;
+  send_pending();
+  if (finished_) return;
+  const bool all_sent = input_ended_ && !has_pending_;
+  const bool endless = server_ && plan_.keep_open;
+  if (all_sent && !endless && !peers_.empty() && !end_timer_.active()) {
+    if (!plan_.rules.receive) return finish({});
+    arm_end_timer();
+  }
+  update_interest();
+}
+
+void DatagramRelay::arm_end_timer() {
+  end_timer_ = loop_.timer(Deadline(now() + plan_.reply_timeout), [this] {
+    // What has arrived is written first; output that takes nothing is waited for.
+    if (output_.empty())
+      finish({});
+    else
+      arm_end_timer();
+  });
+}
+
+void DatagramRelay::arm_idle() {
+  if (!plan_.rules.idle_timeout) return;
+  const Deadline deadline(last_activity_ + *plan_.rules.idle_timeout);
+  if (deadline.passed())
+    return finish(Error{ErrorKind::deadline, "idle", "", 0,
+                        "no datagram either way for " + format_duration(*plan_.rules.idle_timeout)});
+  idle_timer_ = loop_.timer(deadline, [this] { arm_idle(); });
+}
+
+void DatagramRelay::arm_accept_timeout() {
+  if (!server_ || !plan_.accept_timeout) return;
+  accept_timer_ = loop_.timer(Deadline::after(plan_.accept_timeout), [this] {
+    finish(Error{ErrorKind::deadline, "recv", "", 0,
+                 "nobody wrote within " + format_duration(*plan_.accept_timeout)});
+  });
+}
+
+void DatagramRelay::update_interest() {
+  if (finished_) return;
+  const bool read = !plan_.rules.receive || output_.free() >= kLargest;
+  const bool write = blocked_ && has_pending_;
+  for (Watch& watch : watches_) watch.set(interest(read, write));
+  // Without anybody to send to, the input waits.
+  if (plan_.rules.send && !input_ended_ && !has_pending_ && !peers_.empty())
+    input_watch_.set(Interest::read);
+  else
+    input_watch_.pause();
+  output_watch_.set(interest(false, !output_.empty()));
+}
+
+RelayResult DatagramRelay::result_of(const Peer& peer) const {
+  RelayResult result;
+  result.received = peer.received;
+  result.sent = peer.sent;
+  result.took = now() - peer.started;
+  return result;
+}
+
+RelayResult DatagramRelay::total() const {
+  RelayResult result;
+  for (const Peer& peer : peers_) {
+    result.received += peer.received;
+    result.sent += peer.sent;
+  }
+  result.took = now() - started_;
+  return result;
+}
+
+void DatagramRelay::finish(std::optional<Error> error, bool output_closed) {
+  if (finished_) return;
+  finished_ = true;
+  watches_.clear();
+  input_watch_.cancel();
+  output_watch_.cancel();
+  end_timer_.cancel();
+  idle_timer_.cancel();
+  accept_timer_.cancel();
+  if (error && error->kind == ErrorKind::deadline) (void)local_.write(output_.data());
+  RelayResult ended = total();
+  ended.error = std::move(error);
+  ended.output_closed = output_closed;
+  loop_.post([this, alive = alive_, ended] {
+    if (!*alive) return;
+    for (const Peer& peer : peers_) {
+      RelayResult result = result_of(peer);
+      result.error = ended.error;
+      observer_.closed(peer.session, result);
+    }
+    const auto done = std::move(done_);  // the callback may destroy this relay
+    done(ended);
+  });
+}
+
+RelayResult DatagramRelay::end_now() {
+  if (!finished_) {
+    drain_output();
+    finish({});
+  }
+  *alive_ = false;  // `done` does not run
+  for (const Peer& peer : peers_) observer_.closed(peer.session, result_of(peer));
+  return total();
+}
+
+}  // namespace pier

@@ -1,0 +1,109 @@
+// Datagram sockets (UDP, Unix) joined to this process's input and output: rows 10 to 12, 14 to 16 and 19 of
+// the close table.
+//
+// There is no connection and no end: each read of the input is one datagram, each datagram received is
+// written to the output, and a datagram of length 0 is a message like any other. A client's socket has its
+// peer fixed by connect(2); a server answers whoever has written to it: the first alone, or with keep_open
+// all of them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/fd.h"
+#include "event/loop.h"
+#include "relay/relay.h"
+#include "relay/result.h"
+#include "stream/filters.h"
+#include "stream/stream.h"
+
+namespace pier {
+
+struct DatagramPlan {
+  RelayRules rules;        // send, receive, crlf, idle_timeout, steps
+  bool keep_open = false;  // a server: go on for ever, with every peer
+  // After the input's end, how long to wait for a reply, and after each reply for another.
+  Duration reply_timeout = std::chrono::seconds(1);
+  std::optional<Duration> accept_timeout;  // a server: the first datagram must come within
+};
+
+class DatagramRelay {
+ public:
+  using Done = std::function<void(const RelayResult&)>;
+
+  // Bytes of input that one datagram carries at most: what nc sends, and well below the 65,507 of UDP over
+  // IPv4.
+  static constexpr std::size_t kPayload = 16 * 1024;
+
+  // `sockets` are taken over; a client's one is connected (`peer` says to whom), a server's are bound.
+  // `local` and `observer` are not owned. `done` runs once, from the loop; not after end_now().
+  DatagramRelay(Loop& loop, std::vector<Fd> sockets, std::optional<SocketAddress> peer, Stream& local,
+                const DatagramPlan& plan, SessionObserver& observer, Done done);
+  ~DatagramRelay();
+  DatagramRelay(const DatagramRelay&) = delete;
+  DatagramRelay& operator=(const DatagramRelay&) = delete;
+
+  [[nodiscard]] Result<void> start();
+  // Ends from outside; reports the sessions as closed.
+  RelayResult end_now();
+
+ private:
+  struct Peer {
+    Session session;
+    std::size_t socket;  // index of the socket it wrote to
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+    TimePoint started = now();
+  };
+
+  void on_socket(std::size_t index, Ready ready);
+  void on_input();
+  void on_output(Ready ready);
+  bool receive_one(std::size_t index);
+  Peer* peer_from(std::size_t index, const SocketAddress& address);
+  void fix_peer(std::size_t index, const SocketAddress& address);
+  void send_pending();
+  bool send_to(Peer& peer);
+  void drain_output();
+  void socket_failed(int code);
+  void settle();
+  void update_interest();
+  void arm_end_timer();
+  void arm_idle();
+  void arm_accept_timeout();
+  [[nodiscard]] RelayResult result_of(const Peer& peer) const;
+  [[nodiscard]] RelayResult total() const;
+  void finish(std::optional<Error> error, bool output_closed = false);
+
+  // Above this many, a server answers the most recent ones only.
+  static constexpr std::size_t kMostPeers = 4096;
+
+  Loop& loop_;
+  std::vector<Fd> sockets_;
+  Stream& local_;
+  DatagramPlan plan_;
+  SessionObserver& observer_;
+  Done done_;
+  bool server_;
+  std::vector<Watch> watches_;
+  Watch input_watch_, output_watch_;
+  Timer end_timer_, idle_timer_, accept_timer_;
+  std::vector<Peer> peers_;
+  std::uint64_t next_id_ = 1;
+  CrlfFilter crlf_;
+  std::vector<std::byte> pending_;  // a datagram read from the input and not yet sent
+  bool has_pending_ = false;
+  std::size_t pending_next_ = 0;  // the peer it goes to next
+  ByteQueue output_;
+  TimePoint started_ = now();
+  TimePoint last_activity_ = now();
+  bool input_ended_ = false;
+  bool blocked_ = false;  // the socket took no more
+  bool finished_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace pier
