@@ -1,0 +1,175 @@
+#include "host/sock_diag.h"
+
+#include <linux/netlink.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "host/proc_net.h"
+#include "tests/host/support.h"
+
+namespace pier {
+namespace {
+
+using test::bound;
+using test::connected_to;
+using test::listener;
+using test::loopback;
+using test::name_of;
+
+const SocketInfo* find(const std::vector<SocketInfo>& sockets, const SocketAddress& local) {
+  const auto it = std::ranges::find_if(sockets, [&](const SocketInfo& s) { return s.local == local; });
+  return it == sockets.end() ? nullptr : &*it;
+}
+
+std::uint64_t inode_of(const Fd& fd) {
+  struct stat status;
+  EXPECT_EQ(::fstat(fd.get(), &status), 0);
+  return status.st_ino;
+}
+
+TEST(SockDiag, FindsATcpListenerOfThisProcess) {
+  const Fd fd = listener(loopback(Family::ipv4));
+  const auto sockets = dump_sockets(Transport::tcp, Family::ipv4, {});
+  ASSERT_TRUE(sockets) << sockets.error().message();
+  const SocketInfo* found = find(*sockets, name_of(fd));
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->state, SocketState::listen);
+  EXPECT_EQ(found->uid, ::geteuid());
+  EXPECT_EQ(found->inode, inode_of(fd));
+}
+
+TEST(SockDiag, TheKernelKeepsOtherPortsOut) {
+  const Fd wanted = listener(loopback(Family::ipv4));
+  const Fd other = listener(loopback(Family::ipv4));
+  const auto sockets = dump_sockets(Transport::tcp, Family::ipv4, {.local_port = name_of(wanted).port()});
+  ASSERT_TRUE(sockets) << sockets.error().message();
+  ASSERT_EQ(sockets->size(), 1u);
+  EXPECT_EQ(sockets->front().inode, inode_of(wanted));
+}
+
+TEST(SockDiag, ThePortFilterKnowsTheEndsOfTheRange) {
+  // 65535 is where "one more" would not fit, 0 where "one less" would not.
+  for (const std::uint16_t port : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{65535}}) {
+    const auto sockets = dump_sockets(Transport::udp, Family::ipv4, {.local_port = port});
+    ASSERT_TRUE(sockets) << port << sockets.error().message();
+    for (const SocketInfo& s : *sockets) EXPECT_EQ(s.local.port(), port);
+  }
+  const Fd last = bound(SOCK_DGRAM, loopback(Family::ipv4, 65535));
+  if (last.valid()) {
+    EXPECT_NE(find(*dump_sockets(Transport::udp, Family::ipv4, {.local_port = 65535}), name_of(last)),
+              nullptr);
+  }
+}
+
+TEST(SockDiag, TellsWhetherIpv6KeepsIpv4Out) {
+  const Fd only = listener({IpAddress::any(Family::ipv6), 0}, true);
+  if (!only.valid()) GTEST_SKIP() << "this host has no IPv6";
+  const Fd dual = listener({IpAddress::any(Family::ipv6), 0}, false);
+  const auto sockets = dump_sockets(Transport::tcp, Family::ipv6, {});
+  ASSERT_TRUE(sockets) << sockets.error().message();
+  EXPECT_EQ(find(*sockets, name_of(only))->v6only, true);
+  EXPECT_EQ(find(*sockets, name_of(dual))->v6only, false);
+}
+
+TEST(SockDiag, FindsUdpWithAndWithoutAPeer) {
+  const Fd server = bound(SOCK_DGRAM, loopback(Family::ipv4));
+  const Fd client = connected_to(name_of(server), SOCK_DGRAM);
+  const auto sockets = dump_sockets(Transport::udp, Family::ipv4, {});
+  ASSERT_TRUE(sockets) << sockets.error().message();
+  EXPECT_EQ(state_name(*find(*sockets, name_of(server))), "unconnected");
+  const SocketInfo* out = find(*sockets, name_of(client));
+  EXPECT_EQ(state_name(*out), "connected");
+  EXPECT_EQ(out->remote, name_of(server));
+}
+
+// What the two ways say of the same sockets, one line each.
+std::vector<std::string> told(const std::vector<SocketInfo>& sockets, std::span<const std::uint16_t> ports) {
+  std::vector<std::string> lines;
+  for (const SocketInfo& s : sockets) {
+    if (std::ranges::find(ports, s.local.port()) == ports.end()) continue;
+    lines.push_back(std::string(to_string(s.transport)) + ' ' + std::string(to_string(s.family)) + ' ' +
+                    s.local.to_string() + ' ' + s.remote.to_string() + ' ' + std::string(state_name(s)) +
+                    ' ' + std::to_string(s.uid) + ' ' + std::to_string(s.inode));
+  }
+  std::ranges::sort(lines);
+  return lines;
+}
+
+TEST(SockDiag, ProcNetSaysTheSame) {
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const Fd server = listener(loopback(family));
+    if (!server.valid()) continue;  // no IPv6 here
+    const Fd client = connected_to(name_of(server));
+    const Fd accepted(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const Fd datagrams = bound(SOCK_DGRAM, loopback(family));
+    const std::array ports{name_of(server).port(), name_of(client).port(), name_of(datagrams).port()};
+    for (const Transport transport : {Transport::tcp, Transport::udp}) {
+      const auto diag = dump_sockets(transport, family, {});
+      const auto proc = read_proc_net(transport, family, {});
+      ASSERT_TRUE(diag) << diag.error().message();
+      ASSERT_TRUE(proc) << proc.error().message();
+      const auto lines = told(*diag, ports);
+      EXPECT_GE(lines.size(), transport == Transport::tcp ? 3u : 1u);
+      EXPECT_EQ(lines, told(*proc, ports));
+    }
+    const SocketQuery one{.local_port = ports[0]};
+    EXPECT_EQ(told(*dump_sockets(Transport::tcp, family, one), ports),
+              told(*read_proc_net(Transport::tcp, family, one), ports));
+  }
+}
+
+TEST(SockDiag, AMappedConnectionIsOneOfIpv6) {
+  const Fd server = listener({IpAddress::any(Family::ipv6), 0}, false);
+  if (!server.valid()) GTEST_SKIP() << "this host has no IPv6";
+  const Fd client = connected_to(loopback(Family::ipv4, name_of(server).port()));
+  const Fd accepted(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const auto sockets = dump_sockets(Transport::tcp, Family::ipv6, {.local_port = name_of(server).port()});
+  ASSERT_TRUE(sockets) << sockets.error().message();
+  const SocketInfo* found = find(*sockets, name_of(accepted));
+  ASSERT_NE(found, nullptr);
+  EXPECT_TRUE(found->local.ip().is_v4_mapped());
+  EXPECT_EQ(found->local.ip().unmapped(), IpAddress::loopback(Family::ipv4));
+}
+
+struct alignas(nlmsghdr) Message {
+  nlmsghdr header{};
+  std::array<std::byte, 128> payload{};
+};
+
+std::span<const std::byte> bytes_of(const Message& message, std::size_t length) {
+  return std::as_bytes(std::span(&message, 1)).first(length);
+}
+
+TEST(SockDiag, RepliesThatAreCutShortOrDisturbedAreErrors) {
+  std::vector<SocketInfo> sockets;
+  Message message;
+  message.header.nlmsg_type = 20;  // SOCK_DIAG_BY_FAMILY
+  message.header.nlmsg_len = sizeof(nlmsghdr) + 8;
+  auto reply = parse_diag_replies(bytes_of(message, sizeof(nlmsghdr) + 8), 0, 0, Transport::tcp, sockets);
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, EBADMSG);
+
+  message.header.nlmsg_flags = NLM_F_DUMP_INTR;
+  reply = parse_diag_replies(bytes_of(message, sizeof(nlmsghdr) + 8), 0, 0, Transport::tcp, sockets);
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, EINTR);
+
+  message.header.nlmsg_flags = 0;
+  message.header.nlmsg_type = NLMSG_ERROR;
+  message.header.nlmsg_len = sizeof(nlmsghdr) + sizeof(nlmsgerr);
+  const int code = -EPERM;
+  std::memcpy(message.payload.data(), &code, sizeof code);
+  reply = parse_diag_replies(bytes_of(message, message.header.nlmsg_len), 0, 0, Transport::tcp, sockets);
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, EPERM);
+
+  message.header.nlmsg_type = NLMSG_DONE;
+  reply = parse_diag_replies(bytes_of(message, message.header.nlmsg_len), 0, 0, Transport::tcp, sockets);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(*reply, DiagReply::done);
+  EXPECT_TRUE(sockets.empty());
+}
+
+}  // namespace
+}  // namespace pier
