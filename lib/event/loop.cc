@@ -210,7 +210,6 @@ void Loop::run() {
     if (!stopped_) run_posted();
     if (!stopped_) run_timers();
   }
-  stopped_ = false;
 }
 
 }  // namespace pier

@@ -34,4 +34,8 @@ class Resolution {
 [[nodiscard]] Resolution resolve(Loop& loop, const std::string& host, std::optional<Family> family,
                                  std::function<void(Result<std::vector<IpAddress>>)> callback);
 
+// The same answer, while the caller waits.
+[[nodiscard]] Result<std::vector<IpAddress>> resolve_now(const std::string& host,
+                                                         std::optional<Family> family);
+
 }  // namespace pier

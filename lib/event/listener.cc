@@ -1,0 +1,201 @@
+#include "event/listener.h"
+
+#include <linux/vm_sockets.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "event/resolve.h"
+#include "net/socket.h"
+
+namespace pier {
+namespace {
+
+// How many numbers are drawn before both families of one are free. Each draw fails only when somebody holds
+// that very number in the other family.
+constexpr int kMostDraws = 64;
+
+Result<void> set_told(const Fd& fd, int level, int option, std::string_view name, std::string_view meaning,
+                      StepSink* steps) {
+  const auto set = set_option(fd, level, option, 1, name);
+  if (steps != nullptr)
+    steps->step({.call = "setsockopt",
+                 .fd = fd.get(),
+                 .text = std::string(name) + ": " + std::string(meaning),
+                 .result = set ? "ok" : errno_text(set.error().code),
+                 .fields = {{"option", std::string(name)}, {"value", "1"}}});
+  return set;
+}
+
+// The socket of one address: bound, and listening where the transport has connections.
+Result<Listener::Bound> open_bound(const SocketAddress& address, const ListenPlan& plan) {
+  const Transport transport = plan.endpoint.transport;
+  auto fd = open_socket(transport, address.domain(), plan.steps);
+  if (!fd) return std::unexpected(fd.error());
+  if (transport == Transport::tcp) {
+    const auto set =
+        set_told(*fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR",
+                 "connections of an earlier run that are still closing do not hold the port", plan.steps);
+    if (!set) return std::unexpected(set.error());
+  }
+  if (address.domain() == AF_INET6) {
+    const auto set = set_told(*fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY",
+                              "this socket is for IPv6 alone; IPv4 has one of its own", plan.steps);
+    if (!set) return std::unexpected(set.error());
+  }
+  if (const auto bound = bind_socket(*fd, address, plan.steps); !bound) return std::unexpected(bound.error());
+  if (!is_datagram(transport)) {
+    if (const auto listening = listen_socket(*fd, plan.backlog, plan.steps); !listening)
+      return std::unexpected(listening.error());
+  }
+  const SocketAddress real = local_address(fd->get());
+  return Listener::Bound{std::move(*fd), real};
+}
+
+// The addresses to open, at most one of each family, IPv4 first.
+Result<std::vector<IpAddress>> wanted_addresses(const ListenPlan& plan) {
+  std::vector<IpAddress> wanted;
+  if (plan.endpoint.host.empty()) {
+    for (const Family family : {Family::ipv4, Family::ipv6})
+      if (!plan.family || *plan.family == family)
+        wanted.push_back(plan.endpoint.every_interface ? IpAddress::any(family)
+                                                       : IpAddress::loopback(family));
+    return wanted;
+  }
+  const auto found = resolve_now(plan.endpoint.host, plan.family);
+  if (!found) return std::unexpected(found.error());
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto first = std::ranges::find(*found, family, &IpAddress::family);
+    if (first != found->end()) wanted.push_back(*first);
+  }
+  return wanted;
+}
+
+bool is_family_missing(const Error& error) {
+  return error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL;
+}
+
+// All of `addresses` on one port. A family that this host lacks is left out as long as another one is there.
+Result<std::vector<Listener::Bound>> open_together(const std::vector<IpAddress>& addresses,
+                                                   std::uint16_t port, const ListenPlan& plan) {
+  std::vector<Listener::Bound> opened;
+  std::optional<Error> missing;
+  for (const IpAddress& address : addresses) {
+    auto bound = open_bound(SocketAddress(address, port), plan);
+    if (bound) {
+      port = bound->address.port();
+      opened.push_back(std::move(*bound));
+    } else if (is_family_missing(bound.error())) {
+      if (!missing) missing = bound.error();
+    } else {
+      return std::unexpected(bound.error());
+    }
+  }
+  if (opened.empty()) return std::unexpected(*missing);
+  return opened;
+}
+
+Result<std::vector<Listener::Bound>> open_ip(const ListenPlan& plan) {
+  const auto addresses = wanted_addresses(plan);
+  if (!addresses) return std::unexpected(addresses.error());
+  const auto port = static_cast<std::uint16_t>(plan.endpoint.port);
+  for (int draw = 1;; ++draw) {
+    auto opened = open_together(*addresses, port, plan);
+    const bool again = !opened && opened.error().code == EADDRINUSE && port == 0 && draw < kMostDraws;
+    if (!again) return opened;
+  }
+}
+
+// Whether `path` is a socket that nobody has open any more. Only a refusal proves it: a full backlog, a
+// socket of another type and a missing right all mean that there may be somebody.
+bool is_stale(const std::string& path, const SocketAddress& address, Transport transport) {
+  struct stat file{};
+  if (::lstat(path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
+  const auto probe = open_socket(transport, AF_UNIX);
+  if (!probe) return false;
+  const auto connected = connect_socket(*probe, address);
+  return !connected && connected.error().code == ECONNREFUSED;
+}
+
+Result<Listener::Bound> open_unix(const ListenPlan& plan) {
+  const std::string& path = plan.endpoint.path;
+  const auto address = SocketAddress::unix_path(path);
+  if (!address) return std::unexpected(address.error());
+  auto bound = open_bound(*address, plan);
+  if (bound || bound.error().code != EADDRINUSE || path.starts_with('@')) return bound;
+  if (!is_stale(path, *address, plan.endpoint.transport)) {
+    struct stat file{};
+    if (::lstat(path.c_str(), &file) == 0 && !S_ISSOCK(file.st_mode))
+      bound.error().why = errno_text(EADDRINUSE) + ": the file there is no socket, and is left alone";
+    return bound;
+  }
+  const int code = ::unlink(path.c_str()) == 0 ? 0 : errno;
+  if (plan.steps != nullptr)
+    plan.steps->step({.call = "unlink",
+                      .text = path + ": a socket that nobody answers on, left by an earlier run",
+                      .result = code == 0 ? "ok" : errno_text(code),
+                      .fields = {{"path", path}}});
+  if (code != 0) return system_error("unlink", path, code, ErrorKind::local);
+  return open_bound(*address, plan);
+}
+
+}  // namespace
+
+Result<Listener> Listener::open(const ListenPlan& plan) {
+  Listener listener;
+  switch (plan.endpoint.transport) {
+    case Transport::tcp:
+    case Transport::udp: {
+      auto opened = open_ip(plan);
+      if (!opened) return std::unexpected(opened.error());
+      listener.sockets_ = std::move(*opened);
+      break;
+    }
+    case Transport::unix_stream:
+    case Transport::unix_dgram: {
+      auto bound = open_unix(plan);
+      if (!bound) return std::unexpected(bound.error());
+      listener.sockets_.push_back(std::move(*bound));
+      struct stat file{};
+      if (!plan.endpoint.path.starts_with('@') && ::lstat(plan.endpoint.path.c_str(), &file) == 0) {
+        listener.path_ = plan.endpoint.path;
+        listener.device_ = file.st_dev;
+        listener.inode_ = file.st_ino;
+      }
+      break;
+    }
+    case Transport::vsock: {
+      const std::uint32_t port = plan.endpoint.port == 0 ? VMADDR_PORT_ANY : plan.endpoint.port;
+      auto bound = open_bound(SocketAddress::vsock(plan.endpoint.cid, port), plan);
+      if (!bound) return std::unexpected(bound.error());
+      listener.sockets_.push_back(std::move(*bound));
+      break;
+    }
+  }
+  return listener;
+}
+
+Listener::~Listener() {
+  remove_file();
+  close();
+}
+
+std::uint16_t Listener::port() const {
+  return sockets_.empty() ? std::uint16_t{0} : sockets_.front().address.port();
+}
+
+void Listener::close() {
+  sockets_.clear();
+}
+
+void Listener::remove_file() {
+  if (path_.empty()) return;
+  struct stat file{};
+  if (::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_)
+    ::unlink(path_.c_str());
+}
+
+}  // namespace pier
