@@ -72,10 +72,14 @@ struct Command {
   std::span<const std::string_view> conflicts = {};
   bool runs_command = false;     // words after "--" are a command to run, not operands
   bool dashed_operands = false;  // "-100" and "-" are operands (port sets), not options
+  // Further linked libraries for --version, each "NAME VERSION"; fmt, CLI11 and the C library are always
+  // there.
+  std::vector<std::string> (*libraries)() = nullptr;
 };
 
-// -h --help, --version, -q --quiet, -v --verbose (repeats), --color auto|always|never. --explain and --json
-// are a command's own to list, by kExplainFlag and kJsonFlag.
+// -h --help, --version, -q --quiet, -v --verbose (repeats), --color auto|always|never. A command's own flag
+// of the same name or letter takes its place. --explain and --json are a command's own to list, by
+// kExplainFlag and kJsonFlag.
 [[nodiscard]] std::span<const Flag> common_flags();
 inline constexpr Flag kExplainFlag{
     .name = "explain", .group = "Output", .brief = "tell each step of the socket's life on stderr"};
