@@ -1,0 +1,166 @@
+#include "ports/services.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <utility>
+
+#include "base/suggest.h"
+#include "ports/common.h"
+
+namespace pier {
+namespace {
+
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+// Which characters a name is made of, one bit for each (those 64 apart share one).
+std::uint64_t letters_of(std::string_view name) {
+  std::uint64_t letters = 0;
+  for (const char c : name) letters |= std::uint64_t{1} << (static_cast<unsigned char>(c) % 64);
+  return letters;
+}
+
+// Names that users type and IANA does not have. Add yours here, with who uses it.
+struct CustomaryName {
+  char typed[16];
+  char registered[16];
+};
+constexpr std::array<CustomaryName, 2> kCustomaryNames{{
+    {"smtps", "submissions"},    // curl(1) and mail clients; RFC 8314 section 7.3 tells its history
+    {"postgres", "postgresql"},  // PostgreSQL's libpq takes both as the scheme of a connection URI
+}};
+
+// Where a name has several ports, the one that is meant. Add yours here, with the reason.
+struct CustomaryPort {
+  char name[16];
+  std::uint16_t port;
+};
+constexpr std::array<CustomaryPort, 1> kCustomaryPorts{{
+    {"http-alt", 8080},  // the first in the registry, 591, is FileMaker's; /etc/services has 8080
+}};
+
+// Services that begin with a TLS handshake over TCP. Add yours here, with the document that says so.
+constexpr std::array kTlsServices{TlsService{"https", "RFC 9110"},
+                                  TlsService{"submissions", "RFC 8314"},
+                                  TlsService{"smtps", "RFC 8314"},
+                                  TlsService{"imaps", "RFC 8314"},
+                                  TlsService{"pop3s", "RFC 8314"},
+                                  TlsService{"nntps", "RFC 8143"},
+                                  TlsService{"ldaps", "IANA"},
+                                  TlsService{"msft-gc-ssl", "IANA"},
+                                  TlsService{"ftps", "IANA"},
+                                  TlsService{"ftps-data", "IANA"},
+                                  TlsService{"telnets", "IANA"},
+                                  TlsService{"tacacss", "RFC 9887"},
+                                  TlsService{"domain-s", "RFC 7858"},
+                                  TlsService{"sips", "RFC 3263"},
+                                  TlsService{"ircs-u", "RFC 7194"},
+                                  TlsService{"secure-mqtt", "MQTT 5.0"},
+                                  TlsService{"amqps", "AMQP 1.0"},
+                                  TlsService{"syslog-tls", "RFC 5425"},
+                                  TlsService{"coaps", "RFC 8323"},
+                                  TlsService{"turns", "RFC 8656"},
+                                  TlsService{"stuns", "RFC 8489"},
+                                  TlsService{"stun-behaviors", "RFC 5780"},
+                                  TlsService{"netconf-tls", "RFC 7589"},
+                                  TlsService{"diameters", "RFC 6733"},
+                                  TlsService{"radsec", "RFC 6614"},
+                                  TlsService{"snmptls", "RFC 6353"},
+                                  TlsService{"snmptls-trap", "RFC 6353"},
+                                  TlsService{"pt-tls", "RFC 6876"},
+                                  TlsService{"rpki-rtr-tls", "RFC 6810"},
+                                  TlsService{"dicom-tls", "IANA"},
+                                  TlsService{"cops-tls", "RFC 4261"},
+                                  TlsService{"opcua-tls", "IANA"},
+                                  TlsService{"docker-s", "IANA"},
+                                  TlsService{"wsmans", "IANA"},
+                                  TlsService{"wbem-https", "IANA"},
+                                  TlsService{"wbem-exp-https", "IANA"},
+                                  TlsService{"oob-ws-https", "IANA"},
+                                  TlsService{"amt-soap-https", "IANA"},
+                                  TlsService{"amt-redir-tls", "IANA"},
+                                  TlsService{"compaq-https", "IANA"},
+                                  TlsService{"pcsync-https", "IANA"},
+                                  TlsService{"appserv-https", "IANA"},
+                                  TlsService{"sun-sr-https", "IANA"},
+                                  TlsService{"oracleas-https", "IANA"},
+                                  TlsService{"synapse-nhttps", "IANA"},
+                                  TlsService{"tungsten-https", "IANA"},
+                                  TlsService{"db2c-tls", "IANA"},
+                                  TlsService{"sqlexec-ssl", "IANA"},
+                                  TlsService{"giop-ssl", "IANA"},
+                                  TlsService{"ttc-ssl", "IANA"},
+                                  TlsService{"corba-iiop-ssl", "IANA"},
+                                  TlsService{"jboss-iiop-ssl", "IANA"},
+                                  TlsService{"ethernet-ip-s", "IANA"},
+                                  TlsService{"ipfixs", "RFC 7011"},
+                                  TlsService{"onep-tls", "IANA"},
+                                  TlsService{"qmtps", "IANA"},
+                                  TlsService{"odette-ftps", "RFC 5024"},
+                                  TlsService{"saphostctrls", "IANA"},
+                                  TlsService{"secure-ts", "IANA"},
+                                  TlsService{"tl1-raw-ssl", "IANA"},
+                                  TlsService{"netconf-ch-tls", "RFC 8071"}};
+
+}  // namespace
+
+std::vector<ServicePort> resolve_service(std::string_view name) {
+  std::vector<ServicePort> found = find_service(name);
+  if (found.empty())
+    for (const CustomaryName& customary : kCustomaryNames)
+      if (same_name(name, customary.typed)) return find_service(customary.registered);
+  return found;
+}
+
+std::optional<std::uint16_t> service_port(std::string_view name, std::string_view protocol) {
+  const auto wanted = parse_port_protocol(protocol);
+  if (!wanted) return std::nullopt;
+  const std::vector<ServicePort> places = resolve_service(name);
+  for (const CustomaryPort& customary : kCustomaryPorts)
+    if (same_name(name, customary.name))
+      for (const ServicePort& place : places)
+        if (place.protocol == *wanted && place.ports.contains(customary.port)) return customary.port;
+  for (const ServicePort& place : places)
+    if (place.protocol == *wanted) return place.ports.first;
+  return std::nullopt;
+}
+
+std::string nearest_service(std::string_view name) {
+  std::string typed;
+  for (const char c : name) typed += lower(c);
+  std::vector<std::string_view> names = service_names();
+  for (const CustomaryName& customary : kCustomaryNames) names.emplace_back(customary.typed);
+  // Measuring the distance to thousands of names takes milliseconds; most of them cannot be near.
+  const std::uint64_t letters = letters_of(typed);
+  std::erase_if(names, [&](std::string_view candidate) {
+    const std::size_t most = std::max(typed.size(), candidate.size()) / 3;
+    // One edit changes the set of letters by at most two: one goes, one comes.
+    return !candidate.starts_with(typed) &&
+           static_cast<std::size_t>(std::popcount(letters ^ letters_of(candidate))) > 2 * most;
+  });
+  // Of names equally near the first one wins: what is commonly met, then what has the lower port.
+  const PortSet common = common_ports();
+  const auto rank = [&](std::string_view candidate) {
+    const std::vector<ServicePort> places = resolve_service(candidate);
+    const ServicePort& place = places.front();
+    return std::pair(!common.contains(place.protocol, place.ports.first), place.ports.first);
+  };
+  std::ranges::stable_sort(names, {}, rank);
+  return std::string(nearest(typed, names));
+}
+
+std::span<const TlsService> tls_services() {
+  return kTlsServices;
+}
+
+bool is_tls_service(std::string_view name) {
+  return std::ranges::any_of(kTlsServices, [&](const TlsService& s) { return same_name(name, s.name); });
+}
+
+}  // namespace pier
