@@ -6,7 +6,9 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 
@@ -118,6 +120,18 @@ int collect(const nlmsghdr* header, void* data) {
   return MNL_CB_OK;
 }
 
+// Whether no message says it is longer than what is left. libmnl compares lengths as signed numbers, and so
+// would let one of 2 GiB and more pass.
+bool lengths_fit(std::span<const std::byte> bytes) {
+  while (bytes.size() >= sizeof(nlmsghdr)) {
+    std::uint32_t length = 0;
+    std::memcpy(&length, bytes.data() + offsetof(nlmsghdr, nlmsg_len), sizeof length);
+    if (length < sizeof(nlmsghdr) || length > bytes.size()) return false;
+    bytes = bytes.subspan(std::min<std::size_t>(MNL_ALIGN(length), bytes.size()));
+  }
+  return true;
+}
+
 Result<std::vector<SocketInfo>> dump_once(mnl_socket* netlink, Transport transport, Family family,
                                           const SocketQuery& query, std::uint32_t sequence) {
   alignas(nlmsghdr) std::array<std::byte, 512> request{};
@@ -147,6 +161,7 @@ Result<std::vector<SocketInfo>> dump_once(mnl_socket* netlink, Transport transpo
 Result<DiagReply> parse_diag_replies(std::span<const std::byte> bytes, std::uint32_t sequence,
                                      std::uint32_t port_id, Transport transport,
                                      std::vector<SocketInfo>& sockets) {
+  if (!lengths_fit(bytes)) return system_error("sock_diag", "", EBADMSG, ErrorKind::local);
   Collector collector{transport, sockets};
   const int verdict = mnl_cb_run(bytes.data(), bytes.size(), sequence, port_id, collect, &collector);
   if (verdict == MNL_CB_ERROR) return system_error("sock_diag", "", errno, ErrorKind::local);

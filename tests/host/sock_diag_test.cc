@@ -150,6 +150,12 @@ TEST(SockDiag, RepliesThatAreCutShortOrDisturbedAreErrors) {
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().code, EBADMSG);
 
+  message.header.nlmsg_len = 0xfffffff0;  // negative, for whoever takes it for signed
+  reply = parse_diag_replies(bytes_of(message, sizeof(nlmsghdr) + 8), 0, 0, Transport::tcp, sockets);
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, EBADMSG);
+
+  message.header.nlmsg_len = sizeof(nlmsghdr) + 8;
   message.header.nlmsg_flags = NLM_F_DUMP_INTR;
   reply = parse_diag_replies(bytes_of(message, sizeof(nlmsghdr) + 8), 0, 0, Transport::tcp, sockets);
   ASSERT_FALSE(reply);
