@@ -11,7 +11,8 @@ TEST(Number, PortIsDecimalDigitsOnlyUpTo65535) {
   EXPECT_EQ(parse_port_number("0").value(), 0);
   EXPECT_EQ(parse_port_number("65535").value(), 65535);
   EXPECT_EQ(parse_port_number("0080").value(), 80);
-  for (const char* bad : {"", "-1", "+80", " 80", "80 ", "0x50", "80abc", "65536", "99999999999999999999", "8.0"})
+  for (const char* bad :
+       {"", "-1", "+80", " 80", "80 ", "0x50", "80abc", "65536", "99999999999999999999", "8.0"})
     EXPECT_FALSE(parse_port_number(bad)) << bad;
   EXPECT_EQ(parse_port_number("80abc").error().message(), "port '80abc': not a number from 0 to 65535");
 }
