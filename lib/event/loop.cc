@@ -210,6 +210,7 @@ void Loop::run() {
     if (!stopped_) run_posted();
     if (!stopped_) run_timers();
   }
+  stopped_ = false;
 }
 
 }  // namespace pier

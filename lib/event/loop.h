@@ -113,7 +113,7 @@ class Loop {
   // Calls back from run() soon, after the callback now running. Not cancellable.
   void post(Callback callback);
 
-  // Runs until stop(). Returns at once, having done nothing, after a stop() that came before.
+  // Runs until stop(); a stop() before it makes it return at once. It can be run again afterwards.
   void run();
   void stop() { stopped_ = true; }
 
