@@ -132,7 +132,8 @@ Result<void> bind_socket(const Fd& fd, const SocketAddress& address, StepSink* s
   std::string text = bound.to_string();
   std::vector<std::pair<std::string, std::string>> fields{{"address", text}};
   if (bound.is_ip()) fields.emplace_back("port", std::to_string(bound.port()));
-  if (code == 0 && address.is_ip() && address.port() == 0) text += ", the port chosen by the kernel";
+  if (code == 0 && address.is_ip() && address.port() == 0)
+    text += bound.port() != 0 ? ", the port chosen by the kernel" : ", the port to be chosen on connecting";
   tell(steps, "bind", fd, std::move(text), code, std::move(fields));
   if (code != 0) return std::unexpected(bind_error(address, code));
   return {};

@@ -1,0 +1,271 @@
+#include "event/race.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "base/number.h"
+#include "net/socket.h"
+
+namespace pier {
+namespace {
+
+// A Unix listener takes connections as fast as its program accepts them: ask soon, then more and more seldom.
+constexpr Duration kFirstBackoff = std::chrono::milliseconds(1);
+constexpr Duration kMostBackoff = std::chrono::milliseconds(100);
+
+// A new socket gets another ephemeral port, so that connecting to itself again is a matter of bad luck,
+// unless the user asked for that very source port.
+constexpr int kMostSelfConnects = 3;
+
+// What has become of an attempt by now.
+enum class Fate { won, waiting, lost };
+
+Result<void> bind_source(const Fd& fd, const RacePlan& plan) {
+  if (!plan.source) {
+    if (plan.transport != Transport::unix_dgram) return {};
+    sockaddr_storage nameless{};
+    nameless.ss_family = AF_UNIX;
+    return bind_socket(fd, SocketAddress::from(nameless, sizeof(sa_family_t)), plan.steps);
+  }
+  Result<void> set;
+  if (plan.source->is_ip() && plan.source->port() == 0)
+    set = set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT");
+  else if (plan.transport == Transport::tcp)
+    set = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+  if (!set) return set;
+  return bind_socket(fd, *plan.source, plan.steps);
+}
+
+// The end of the sentence that tells of a success.
+std::string success_text(const RacePlan& plan, const SocketAddress& local, Duration took) {
+  std::string text = is_datagram(plan.transport) ? "the peer is fixed, and nothing is sent yet"
+                                                 : "connected in " + format_duration(took);
+  if (local.is_ip()) {
+    const bool chosen = !plan.source || plan.source->port() == 0;
+    text += (chosen ? "; the kernel gave us port " : "; from port ") + std::to_string(local.port());
+  }
+  return text;
+}
+
+std::string_view network_of(const SocketAddress& address) {
+  return address.domain() == AF_INET ? "IPv4" : "IPv6";
+}
+
+}  // namespace
+
+struct Race::State {
+  // One address being tried. The descriptor goes after what watches it.
+  struct Try {
+    Fd fd;
+    Watch watch;
+    Timer retry;
+    Duration backoff = kFirstBackoff;
+    TimePoint started = now();
+    int self_connects = 0;
+    bool waiting = false;
+  };
+
+  State(Loop& loop, RacePlan plan, Done done) : loop_(loop), plan_(std::move(plan)), done_(std::move(done)) {}
+
+  void start();
+  void start_next();
+  Fate begin(std::size_t index);
+  Fate connect(std::size_t index);
+  Fate wait_for_answer(std::size_t index);
+  Fate connected(std::size_t index);
+  Fate lose(std::size_t index, int code, bool local);
+  Fate lose_in_setup(std::size_t index, const Error& error);
+  void settle(Fate fate);
+  void win(std::size_t index, const SocketAddress& local);
+  void stagger_passed();
+  void deadline_passed();
+  void finish();
+  void tell(std::size_t index, std::string_view call, std::string text, std::string result);
+
+  Loop& loop_;
+  RacePlan plan_;
+  Done done_;
+  RaceResult result_;
+  std::vector<std::unique_ptr<Try>> tries_;  // one for each of result_.attempts
+  Timer stagger_;
+  Timer deadline_;
+};
+
+void Race::State::start() {
+  deadline_ = loop_.timer(plan_.deadline, [this] { deadline_passed(); });
+  start_next();
+}
+
+// Begins attempts until one has to be waited for, or none is left.
+void Race::State::start_next() {
+  stagger_.cancel();
+  while (tries_.size() < plan_.addresses.size()) {
+    const std::size_t index = tries_.size();
+    result_.attempts.push_back({.address = plan_.addresses[index]});
+    tries_.push_back(std::make_unique<Try>());
+    const Fate fate = begin(index);
+    if (fate == Fate::won) return;  // and `this` may be gone
+    if (fate == Fate::lost) continue;
+    if (tries_.size() < plan_.addresses.size())
+      stagger_ = loop_.timer(Deadline::after(plan_.stagger), [this] { stagger_passed(); });
+    return;
+  }
+  if (std::ranges::none_of(tries_, [](const auto& one) { return one->waiting; })) finish();
+}
+
+Fate Race::State::begin(std::size_t index) {
+  Try& attempt = *tries_[index];
+  auto fd = open_socket(plan_.transport, plan_.addresses[index].domain(), plan_.steps);
+  if (!fd) return lose_in_setup(index, fd.error());
+  attempt.fd = std::move(*fd);
+  if (const auto bound = bind_source(attempt.fd, plan_); !bound) return lose_in_setup(index, bound.error());
+  return connect(index);
+}
+
+Fate Race::State::connect(std::size_t index) {
+  Try& attempt = *tries_[index];
+  const auto state = connect_socket(attempt.fd, plan_.addresses[index]);
+  if (state) return *state == ConnectState::connected ? connected(index) : wait_for_answer(index);
+  if (plan_.transport != Transport::unix_stream || state.error().code != EAGAIN)
+    return lose(index, state.error().code, state.error().kind == ErrorKind::local);
+  attempt.waiting = true;
+  attempt.retry = loop_.timer(Deadline::after(attempt.backoff), [this, index] { settle(connect(index)); });
+  attempt.backoff = std::min(attempt.backoff * 2, kMostBackoff);
+  return Fate::waiting;
+}
+
+Fate Race::State::wait_for_answer(std::size_t index) {
+  Try& attempt = *tries_[index];
+  auto watch = loop_.watch(attempt.fd.get(), Interest::write, [this, index](Ready) {
+    // What the network answers is no fault of this host, whatever the number says.
+    const int code = take_socket_error(tries_[index]->fd.get());
+    settle(code == 0 ? connected(index) : lose(index, code, false));
+  });
+  if (!watch) return lose_in_setup(index, watch.error());
+  attempt.watch = std::move(*watch);
+  attempt.waiting = true;
+  return Fate::waiting;
+}
+
+Fate Race::State::connected(std::size_t index) {
+  Try& attempt = *tries_[index];
+  const SocketAddress local = local_address(attempt.fd.get());
+  if (plan_.transport == Transport::tcp && local == peer_address(attempt.fd.get())) {
+    attempt.watch.cancel();
+    reset_on_close(attempt.fd.get());  // an orderly end would hold the port in TIME_WAIT
+    if (++attempt.self_connects == kMostSelfConnects) return lose(index, ECONNREFUSED, false);
+    tell(index, "close", ": this socket had connected to itself; nobody listens there", "ok");
+    attempt.fd.reset();
+    return begin(index);
+  }
+  win(index, local);
+  return Fate::won;
+}
+
+Fate Race::State::lose(std::size_t index, int code, bool local) {
+  Try& attempt = *tries_[index];
+  Attempt& record = result_.attempts[index];
+  record.code = code;
+  record.local = local;
+  record.took = now() - attempt.started;
+  tell(index, "connect", "", errno_text(code));
+  attempt.waiting = false;
+  attempt.watch.cancel();
+  attempt.fd.reset();
+  return Fate::lost;
+}
+
+Fate Race::State::lose_in_setup(std::size_t index, const Error& error) {
+  Try& attempt = *tries_[index];
+  result_.setup = error;
+  result_.attempts[index].code = error.code;
+  result_.attempts[index].local = true;
+  result_.attempts[index].took = now() - attempt.started;
+  attempt.waiting = false;
+  attempt.fd.reset();
+  return Fate::lost;
+}
+
+// After an attempt that was waited for has moved on: the next one need not wait for its turn.
+void Race::State::settle(Fate fate) {
+  if (fate == Fate::lost) start_next();
+}
+
+void Race::State::win(std::size_t index, const SocketAddress& local) {
+  Try& winner = *tries_[index];
+  const Duration took = now() - winner.started;
+  result_.attempts[index].took = took;
+  tell(index, "connect", ": " + success_text(plan_, local, took), "ok");
+  for (std::size_t other = 0; other < tries_.size(); ++other) {
+    if (other == index || !tries_[other]->waiting) continue;
+    result_.attempts[other].took = now() - tries_[other]->started;
+    tell(other, "close", ": another address was faster", "ok");
+  }
+  result_.winner = Connected{std::move(winner.fd), plan_.addresses[index], took};
+  finish();
+}
+
+void Race::State::stagger_passed() {
+  const std::size_t last = tries_.size() - 1;
+  if (tries_[last]->waiting)
+    tell(last, "connect", "",
+         "no answer yet; racing " + std::string(network_of(plan_.addresses[tries_.size()])) + " after " +
+             format_duration(plan_.stagger));
+  start_next();
+}
+
+void Race::State::deadline_passed() {
+  for (std::size_t index = 0; index < tries_.size(); ++index) {
+    if (!tries_[index]->waiting) continue;
+    Attempt& record = result_.attempts[index];
+    record.no_answer = true;
+    record.took = now() - tries_[index]->started;
+    tell(index, "connect", "", "no answer in " + format_duration(record.took));
+  }
+  result_.timed_out = true;
+  finish();
+}
+
+// The last thing done: the callback may destroy the race.
+void Race::State::finish() {
+  stagger_.cancel();
+  deadline_.cancel();
+  tries_.clear();
+  const Done done = std::move(done_);
+  RaceResult result = std::move(result_);
+  done(std::move(result));
+}
+
+void Race::State::tell(std::size_t index, std::string_view call, std::string text, std::string result) {
+  if (plan_.steps == nullptr) return;
+  const int fd = tries_[index]->fd.get();
+  const std::string address = plan_.addresses[index].to_string();
+  std::vector<std::pair<std::string, std::string>> fields{{"address", address}};
+  if (const SocketAddress local = local_address(fd); local.is_ip() && local.port() != 0) {
+    fields.emplace_back("local_address", local.to_string());
+    fields.emplace_back("local_port", std::to_string(local.port()));
+  }
+  plan_.steps->step({.call = call,
+                     .fd = fd,
+                     .text = address + std::move(text),
+                     .result = std::move(result),
+                     .fields = std::move(fields)});
+}
+
+Race::Race(Loop& loop, RacePlan plan, Done done)
+    : state_(std::make_shared<State>(loop, std::move(plan), std::move(done))) {
+  loop.post([waiting = std::weak_ptr(state_)] {
+    // Not held while it runs: the race ends when its owner destroys it, in the callback too.
+    State* const state = waiting.lock().get();
+    if (state != nullptr) state->start();
+  });
+}
+
+Race::~Race() = default;
+
+}  // namespace pier
