@@ -1,17 +1,22 @@
-# The programs: one file of cmd/ each.
+# The programs: one file of cmd/ each, and what listen and connect share.
 
-# pier_command(NAME SOURCE LIBRARY…)
+# pier_command(NAME SOURCE… LIBRARIES library…)
 function(pier_command name source)
   if(EXISTS ${PROJECT_SOURCE_DIR}/cmd/${source})
     add_executable(${name} cmd/${source})
-    target_link_libraries(${name} PRIVATE pier_cli ${ARGN} pier_core)
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE ${ARGN} pier_cli pier_core)
     set_property(GLOBAL APPEND PROPERTY PIER_COMMANDS ${name})
   endif()
 endfunction()
 
+add_library(pier_session STATIC cmd/session.cc)
+target_include_directories(pier_session PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(pier_session PUBLIC pier_cli pier_core)
+
 pier_command(pier pier.cc)
-pier_command(pier-listen listen.cc pier_host)
-pier_command(pier-connect connect.cc)
+pier_command(pier-listen listen.cc pier_session pier_host)
+pier_command(pier-connect connect.cc pier_session)
 pier_command(pier-scan scan.cc)
 pier_command(pier-whoami-port whoami_port.cc pier_host)
 pier_command(pier-classify-port classify_port.cc)

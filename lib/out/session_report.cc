@@ -38,8 +38,35 @@ std::string summary_line(const Session& session, const RelayResult& result) {
                      result.sent, seconds(result.took), closed_first(result));
 }
 
+void SessionReport::tell_roles(const Session& session) {
+  const bool server = options_.role == "client";  // the peer's role; ours is the other
+  std::string text = server
+                         ? fmt::format("we are the server (we were waiting); {} is the client (it initiated)",
+                                       name_of(session))
+                         : fmt::format("we are the client (we initiated); {} is the server (it was waiting)",
+                                       name_of(session));
+  if (session.datagram)
+    text += server ? "; there is no connection: each datagram names its sender, and replies go there"
+                   : "; there is no connection: connect() only fixed whom datagrams go to and come from";
+  options_.steps->step(
+      {.call = "roles",
+       .text = std::move(text),
+       .result = "ok",
+       .fields = {{"local", session.local.to_string()}, {"remote", session.peer.to_string()}}});
+}
+
+void SessionReport::tell_close(const Session& session, const RelayResult& result) {
+  options_.steps->step(
+      {.call = "close",
+       .text = fmt::format("{}: the socket is given back after {:.2f} s; {} B out, {} B in", name_of(session),
+                           seconds(result.took), result.sent, result.received),
+       .result = result.error ? result.error->message() : "ok",
+       .fields = {{"closed_first", std::string(closed_first(result))}}});
+}
+
 void SessionReport::connected(const Session& session) {
   ++sessions_;
+  if (options_.steps != nullptr) tell_roles(session);
   if (options_.events != nullptr) {
     JsonObject record("connected");
     add_addresses(record, session);
@@ -55,6 +82,7 @@ void SessionReport::connected(const Session& session) {
 void SessionReport::closed(const Session& session, const RelayResult& result) {
   received_ += result.received;
   sent_ += result.sent;
+  if (options_.steps != nullptr) tell_close(session, result);
   if (options_.events != nullptr) {
     JsonObject record("closed");
     add_addresses(record, session);

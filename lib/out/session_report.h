@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "net/step.h"
 #include "out/event_log.h"
 #include "relay/result.h"
 
@@ -15,6 +16,7 @@ struct SessionReportOptions {
   bool summary = false;   // one line for each session in the fixed form of --summary, in place of the latter
   std::string_view role;  // what the peer is to us: "client" or "server"
   EventLog* events = nullptr;                 // not owned
+  StepSink* steps = nullptr;                  // not owned: told of the roles, and of each close
   std::function<void(std::string_view)> say;  // puts one line on stderr, unless -q
   std::function<std::string(std::uint16_t)>
       port_word;  // "ephemeral", "registered": the class of a peer's port
@@ -33,6 +35,9 @@ class SessionReport final : public SessionObserver {
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
  private:
+  void tell_roles(const Session& session);
+  void tell_close(const Session& session, const RelayResult& result);
+
   SessionReportOptions options_;
   std::uint64_t sessions_ = 0;
   std::uint64_t received_ = 0;

@@ -117,7 +117,7 @@ void DatagramRelay::fix_peer(std::size_t index, const SocketAddress& address) {
   // can't be connected to.
   if (server_ && !plan_.keep_open && !(address.is_unix() && address.path().empty()))
     ::connect(sockets_[index].get(), address.data(), address.size());
-  Peer peer{{next_id_++, address, local_address(sockets_[index].get())}, index};
+  Peer peer{{next_id_++, address, local_address(sockets_[index].get()), true}, index};
   peers_.push_back(peer);
   observer_.connected(peers_.back().session);
 }

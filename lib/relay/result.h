@@ -27,6 +27,7 @@ struct Session {
   std::uint64_t id = 1;  // counted from 1
   SocketAddress peer;
   SocketAddress local;
+  bool datagram = false;  // there is no connection: the peer is whoever the datagrams come from and go to
 };
 
 // Hears of sessions as they come and go.

@@ -1,0 +1,115 @@
+#include "cmd/session.h"
+
+#include <csignal>
+
+#include "net/address.h"
+#include "ports/port_class.h"
+#include "ports/services.h"
+
+namespace pier {
+
+ServiceNames registry_names() {
+  return {.port_of = service_port, .nearest = nearest_service, .is_tls = is_tls_service};
+}
+
+Transport transport_of(const Parsed& args) {
+  if (args.has("unix")) return args.has("udp") ? Transport::unix_dgram : Transport::unix_stream;
+  return args.has("udp") ? Transport::udp : Transport::tcp;
+}
+
+Result<std::optional<Family>> family_of(const Parsed& args, const Endpoint& endpoint) {
+  std::optional<Family> family;
+  if (args.has("ipv4")) family = Family::ipv4;
+  if (args.has("ipv6")) family = Family::ipv6;
+  if (!family) return family;
+  const std::string option = *family == Family::ipv4 ? "-4" : "-6";
+  if (!endpoint.path.empty() || endpoint.transport == Transport::vsock)
+    return usage_error(option, endpoint.to_string(), "only an Internet address has a family");
+  const auto literal = IpAddress::parse(endpoint.host);
+  if (literal && literal->family() != *family)
+    return usage_error(
+        option, endpoint.host,
+        literal->family() == Family::ipv4 ? "this is an IPv4 address" : "this is an IPv6 address");
+  return family;
+}
+
+Result<Endpoint> endpoint_of(std::span<const std::string> words, const Parsed& args, bool port_zero) {
+  auto endpoint = parse_endpoint(
+      words, {.transport = transport_of(args), .port_zero = port_zero, .services = registry_names()});
+  if (!endpoint) return endpoint;
+  if (endpoint->tls)
+    return usage_error("endpoint", words.front(),
+                       "TLS is not spoken by this version; tcp:// connects without it");
+  return endpoint;
+}
+
+RelayRules relay_rules(const App& app, const StdioStream& local, bool listening, StepSink* steps) {
+  const Parsed& args = app.args;
+  RelayRules rules;
+  rules.send = !args.has("recv-only");
+  // Row 11: a server under systemd, nohup or cron has nothing to say, and that is no end of anything.
+  if (listening && local.in_kind() == FdKind::null_device) rules.send = false;
+  rules.receive = !args.has("send-only");
+  rules.half_close = !args.has("no-half-close");
+  rules.keep_input = args.has("keep-stdin");
+  rules.input_is_terminal = local.in_kind() == FdKind::terminal;
+  rules.crlf = args.has("crlf");
+  rules.idle_timeout = args.duration("idle-timeout");
+  rules.steps = steps;
+  return rules;
+}
+
+std::string port_words(std::uint16_t port, const HostPorts& host) {
+  std::string words(to_string(port_class(port)));
+  if (host.is_privileged(port)) words += ", privileged";
+  if (host.is_ephemeral(port)) words += ", ephemeral-here";
+  if (host.is_reserved(port)) words += ", reserved-here";
+  return words;
+}
+
+Result<std::unique_ptr<News>> News::open(const App& app, std::string_view role, bool announce) {
+  std::unique_ptr<News> news(new News());
+  if (const auto where = app.args.text("events")) {
+    auto log = EventLog::open(*where, app.command.name);
+    if (!log) return std::unexpected(log.error());
+    news->events_ = std::move(*log);
+  }
+  if (app.args.has("explain"))
+    news->explain_ = std::make_unique<Explain>(
+        [&app](std::string_view line) { app.note(line); },
+        [&host = news->host_](std::uint16_t port) { return port_words(port, host); }, news->events_.get());
+  SessionReportOptions options;
+  options.announce = announce || app.verbosity > 0;
+  options.summary = app.args.has("summary");
+  options.role = role;
+  options.events = news->events_.get();
+  options.steps = news->explain_.get();
+  options.say = [&app](std::string_view line) { app.note(line); };
+  options.port_word = [&host = news->host_](std::uint16_t port) {
+    return host.is_ephemeral(port) ? std::string("ephemeral") : std::string(to_string(port_class(port)));
+  };
+  news->report_ = std::make_unique<SessionReport>(std::move(options));
+  return news;
+}
+
+int News::end_with(int exit_code) {
+  if (!events_) return exit_code;
+  JsonObject record("summary");
+  record.boolean("complete", exit_code == kExitYes).number("exit", exit_code);
+  record.number("sessions", report_->sessions());
+  record.number("bytes_in", report_->received()).number("bytes_out", report_->sent());
+  record.real("elapsed_s", seconds(now() - started_));
+  events_->write(record);
+  return exit_code;
+}
+
+int News::end(const App& app, const RelayResult& result) {
+  if (result.output_closed) return end_with(kExitSignal + SIGPIPE);
+  return end_with(result.error ? app.fail(*result.error) : kExitYes);
+}
+
+int News::end(const App& app, const Error& error) {
+  return end_with(app.fail(error));
+}
+
+}  // namespace pier
