@@ -35,11 +35,7 @@ void Watch::set(Interest interest) {
 }
 
 void Watch::pause() {
-  if (loop_ == nullptr) return;
-  Loop::Entry& entry = *loop_->entries_.at(id_);
-  if (entry.in_epoll) ::epoll_ctl(loop_->epoll_.get(), EPOLL_CTL_DEL, entry.fd, nullptr);
-  entry.in_epoll = false;
-  entry.events = 0;
+  if (loop_ != nullptr) loop_->silence(*loop_->entries_.at(id_));
 }
 
 void Watch::cancel() {
@@ -75,6 +71,12 @@ Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
 }
 
 Loop::~Loop() = default;
+
+void Loop::silence(Entry& entry) {
+  if (entry.in_epoll) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, entry.fd, nullptr);
+  entry.in_epoll = false;
+  entry.events = 0;
+}
 
 void Loop::apply(Entry& entry, std::uint32_t events) {
   if (entry.always_ready || (entry.in_epoll && entry.events == events)) {
@@ -141,9 +143,12 @@ Result<Watch> Loop::child(pid_t pid, std::function<void(int)> callback) {
   Fd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!fd.valid())
     return system_error("pidfd_open", "process " + std::to_string(pid), errno, ErrorKind::local);
-  auto watched = watch(fd.get(), Interest::read, [pid, callback = std::move(callback)](Ready) {
+  const std::uint64_t id = next_id_;  // what watch() will give it
+  auto watched = watch(fd.get(), Interest::read, [this, id, pid, callback = std::move(callback)](Ready) {
     int status = 0;
-    if (retry_eintr([&] { return ::waitpid(pid, &status, WNOHANG); }) == pid) callback(status);
+    const bool reaped = retry_eintr([&] { return ::waitpid(pid, &status, WNOHANG); }) == pid;
+    silence(*entries_.at(id));  // the descriptor of a process that has ended stays readable
+    if (reaped) callback(status);
   });
   if (watched) entries_.at(watched->id_)->owned = std::move(fd);
   return watched;
@@ -157,6 +162,9 @@ void Loop::dispatch(std::uint64_t id, std::uint32_t events) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;                 // cancelled by a callback of this round
   const std::shared_ptr<Entry> entry = found->second;  // outlives a callback that cancels it
+  // Nor is it told of what it no longer asks for, because a callback of this round has changed or paused it.
+  events &= entry->events | EPOLLHUP | EPOLLERR;
+  if (events == 0 || (!entry->in_epoll && !entry->always_ready)) return;
   Ready ready;
   ready.readable = (events & EPOLLIN) != 0;
   ready.writable = (events & EPOLLOUT) != 0;

@@ -123,6 +123,7 @@ class Loop {
   struct Entry;
 
   void apply(Entry& entry, std::uint32_t events);
+  void silence(Entry& entry);
   void dispatch(std::uint64_t id, std::uint32_t events);
   void run_posted();
   void run_timers();
