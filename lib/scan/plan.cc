@@ -1,0 +1,25 @@
+#include "scan/plan.h"
+
+namespace pier {
+
+Result<ProbePlan> ProbePlan::make(TargetSet targets, const PortSet& ports, std::uint64_t seed, Shard shard) {
+  std::vector<Port> numbers;
+  ports.for_each([&](std::uint16_t port, PortProtocol protocol) { numbers.push_back({port, protocol}); });
+  const Uint128 hosts = targets.addresses().size();
+  if (hosts == 0) return fail(ErrorKind::usage, "targets", "", "none is left: every one is excluded");
+  if (numbers.empty()) return fail(ErrorKind::usage, "ports", "", "none is left");
+  if (hosts > UINT64_MAX / numbers.size())
+    return fail(ErrorKind::usage, "targets", "",
+                to_string(hosts) + " hosts with " + std::to_string(numbers.size()) +
+                    " ports each are more than the 2^64 - 1 pairs that one scan can have");
+  return ProbePlan(std::move(targets), std::move(numbers), static_cast<std::uint64_t>(hosts), seed, shard);
+}
+
+Pair ProbePlan::at(std::uint64_t i) const {
+  const std::uint64_t number = order_.at(shard_.position(i));
+  const std::uint64_t host = number / ports_.size();
+  const Port& port = ports_[number % ports_.size()];
+  return {targets_.addresses().at(host), port.number, port.protocol, host};
+}
+
+}  // namespace pier

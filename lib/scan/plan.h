@@ -1,0 +1,57 @@
+// What a scan asks, and in which order: hosts times ports, permuted, and of that this machine's share.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/error.h"
+#include "net/address.h"
+#include "ports/port_set.h"
+#include "scan/order.h"
+#include "scan/targets.h"
+
+namespace pier {
+
+// One question: this port of this host.
+struct Pair {
+  IpAddress address;
+  std::uint16_t port = 0;
+  PortProtocol protocol = PortProtocol::tcp;
+  std::uint64_t host_index = 0;  // in the plan's targets, to tell hosts apart cheaply
+};
+
+class ProbePlan {
+ public:
+  // A usage error when there is nothing to ask, or more than 2^64 - 1 pairs.
+  [[nodiscard]] static Result<ProbePlan> make(TargetSet targets, const PortSet& ports, std::uint64_t seed,
+                                              Shard shard);
+
+  // The pairs of this shard, and the i-th of them in probe order.
+  [[nodiscard]] std::uint64_t size() const { return shard_.size(order_.size()); }
+  [[nodiscard]] Pair at(std::uint64_t i) const;
+
+  [[nodiscard]] const TargetSet& targets() const { return targets_; }
+  // Of the whole scan, every shard of it.
+  [[nodiscard]] std::uint64_t hosts() const { return hosts_; }
+  [[nodiscard]] std::uint64_t ports() const { return ports_.size(); }
+
+ private:
+  struct Port {
+    std::uint16_t number;
+    PortProtocol protocol;
+  };
+  ProbePlan(TargetSet targets, std::vector<Port> ports, std::uint64_t hosts, std::uint64_t seed, Shard shard)
+      : targets_(std::move(targets)),
+        ports_(std::move(ports)),
+        hosts_(hosts),
+        order_(hosts * ports_.size(), seed),
+        shard_(shard) {}
+
+  TargetSet targets_;
+  std::vector<Port> ports_;
+  std::uint64_t hosts_;
+  Permutation order_;
+  Shard shard_;
+};
+
+}  // namespace pier
