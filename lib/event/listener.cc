@@ -16,7 +16,7 @@ namespace {
 
 // How many numbers are drawn before both families of one are free. Each draw fails only when somebody holds
 // that very number in the other family.
-constexpr int kMostDraws = 64;
+constexpr std::size_t kMostDraws = 64;
 
 Result<void> set_told(const Fd& fd, int level, int option, std::string_view name, std::string_view meaning,
                       StepSink* steps) {
@@ -30,8 +30,8 @@ Result<void> set_told(const Fd& fd, int level, int option, std::string_view name
   return set;
 }
 
-// The socket of one address: bound, and listening where the transport has connections.
-Result<Listener::Bound> open_bound(const SocketAddress& address, const ListenPlan& plan) {
+// The socket of one address, bound.
+Result<Listener::Bound> bind_one(const SocketAddress& address, const ListenPlan& plan) {
   const Transport transport = plan.endpoint.transport;
   auto fd = open_socket(transport, address.domain(), plan.steps);
   if (!fd) return std::unexpected(fd.error());
@@ -47,12 +47,16 @@ Result<Listener::Bound> open_bound(const SocketAddress& address, const ListenPla
     if (!set) return std::unexpected(set.error());
   }
   if (const auto bound = bind_socket(*fd, address, plan.steps); !bound) return std::unexpected(bound.error());
-  if (!is_datagram(transport)) {
-    if (const auto listening = listen_socket(*fd, plan.backlog, plan.steps); !listening)
-      return std::unexpected(listening.error());
-  }
   const SocketAddress real = local_address(fd->get());
   return Listener::Bound{std::move(*fd), real};
+}
+
+// Listens where the transport has connections. Nobody can connect before all are bound.
+Result<void> listen_all(const std::vector<Listener::Bound>& sockets, const ListenPlan& plan) {
+  if (is_datagram(plan.endpoint.transport)) return {};
+  for (const Listener::Bound& one : sockets)
+    if (const auto listening = listen_socket(one.fd, plan.backlog, plan.steps); !listening) return listening;
+  return {};
 }
 
 // The addresses to open, at most one of each family, IPv4 first.
@@ -78,13 +82,14 @@ bool is_family_missing(const Error& error) {
   return error.code == EAFNOSUPPORT || error.code == EADDRNOTAVAIL;
 }
 
-// All of `addresses` on one port. A family that this host lacks is left out as long as another one is there.
-Result<std::vector<Listener::Bound>> open_together(const std::vector<IpAddress>& addresses,
-                                                   std::uint16_t port, const ListenPlan& plan) {
-  std::vector<Listener::Bound> opened;
+// All of `addresses` on one port, into `opened`, which keeps those that were bound before a failure. A family
+// that this host lacks is left out as long as another one is there.
+Result<void> open_together(const std::vector<IpAddress>& addresses, const ListenPlan& plan,
+                           std::vector<Listener::Bound>& opened) {
+  auto port = static_cast<std::uint16_t>(plan.endpoint.port);
   std::optional<Error> missing;
   for (const IpAddress& address : addresses) {
-    auto bound = open_bound(SocketAddress(address, port), plan);
+    auto bound = bind_one(SocketAddress(address, port), plan);
     if (bound) {
       port = bound->address.port();
       opened.push_back(std::move(*bound));
@@ -95,17 +100,19 @@ Result<std::vector<Listener::Bound>> open_together(const std::vector<IpAddress>&
     }
   }
   if (opened.empty()) return std::unexpected(*missing);
-  return opened;
+  return listen_all(opened, plan);
 }
 
 Result<std::vector<Listener::Bound>> open_ip(const ListenPlan& plan) {
   const auto addresses = wanted_addresses(plan);
   if (!addresses) return std::unexpected(addresses.error());
-  const auto port = static_cast<std::uint16_t>(plan.endpoint.port);
-  for (int draw = 1;; ++draw) {
-    auto opened = open_together(*addresses, port, plan);
-    const bool again = !opened && opened.error().code == EADDRINUSE && port == 0 && draw < kMostDraws;
-    if (!again) return opened;
+  // Numbers that were drawn in vain are held until the end, so that the kernel must choose others.
+  std::vector<std::vector<Listener::Bound>> draws;
+  for (;;) {
+    const auto opened = open_together(*addresses, plan, draws.emplace_back());
+    if (opened) return std::move(draws.back());
+    const bool again = opened.error().code == EADDRINUSE && plan.endpoint.port == 0;
+    if (!again || draws.size() == kMostDraws) return std::unexpected(opened.error());
   }
 }
 
@@ -124,7 +131,7 @@ Result<Listener::Bound> open_unix(const ListenPlan& plan) {
   const std::string& path = plan.endpoint.path;
   const auto address = SocketAddress::unix_path(path);
   if (!address) return std::unexpected(address.error());
-  auto bound = open_bound(*address, plan);
+  auto bound = bind_one(*address, plan);
   if (bound || bound.error().code != EADDRINUSE || path.starts_with('@')) return bound;
   if (!is_stale(path, *address, plan.endpoint.transport)) {
     struct stat file{};
@@ -139,7 +146,7 @@ Result<Listener::Bound> open_unix(const ListenPlan& plan) {
                       .result = code == 0 ? "ok" : errno_text(code),
                       .fields = {{"path", path}}});
   if (code != 0) return system_error("unlink", path, code, ErrorKind::local);
-  return open_bound(*address, plan);
+  return bind_one(*address, plan);
 }
 
 }  // namespace
@@ -165,13 +172,17 @@ Result<Listener> Listener::open(const ListenPlan& plan) {
         listener.device_ = file.st_dev;
         listener.inode_ = file.st_ino;
       }
+      if (const auto listening = listen_all(listener.sockets_, plan); !listening)
+        return std::unexpected(listening.error());
       break;
     }
     case Transport::vsock: {
       const std::uint32_t port = plan.endpoint.port == 0 ? VMADDR_PORT_ANY : plan.endpoint.port;
-      auto bound = open_bound(SocketAddress::vsock(plan.endpoint.cid, port), plan);
+      auto bound = bind_one(SocketAddress::vsock(plan.endpoint.cid, port), plan);
       if (!bound) return std::unexpected(bound.error());
       listener.sockets_.push_back(std::move(*bound));
+      if (const auto listening = listen_all(listener.sockets_, plan); !listening)
+        return std::unexpected(listening.error());
       break;
     }
   }

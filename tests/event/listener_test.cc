@@ -1,15 +1,17 @@
 #include "event/listener.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <netinet/in.h>
-#include <sys/stat.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "net/socket.h"
 #include "tests/event/support.h"
@@ -83,6 +85,38 @@ TEST(Listener, APortTakenInTheOtherFamilyOnlyIsNamedToo) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, EADDRINUSE);
   EXPECT_EQ(second.error().subject, "[::1]:" + std::to_string(first->port()));
+}
+
+// In a network namespace of its own that has four ephemeral ports, three of which are taken over IPv6: the
+// kernel, which sees IPv4 alone, may offer any of them.
+TEST(Listener, DrawsUntilOneNumberIsFreeInBothFamilies) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, for a network namespace";
+  bool alone = false;
+  std::thread([&] {
+    if (::unshare(CLONE_NEWNET) != 0) return;
+    const Fd any = open_socket(Transport::udp, AF_INET).value();
+    ifreq lo{.ifr_ifrn = {"lo"}, .ifr_ifru = {.ifru_flags = IFF_UP}};
+    ASSERT_EQ(::ioctl(any.get(), SIOCSIFFLAGS, &lo), 0);
+    std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
+    range << "40000 40003" << std::flush;
+    if (!range || !has_ipv6()) return;
+    alone = true;
+    for (const Transport transport : {Transport::tcp, Transport::udp}) {
+      std::vector<Fd> taken;
+      for (const std::uint16_t port : std::initializer_list<std::uint16_t>{40000, 40001, 40003}) {
+        taken.push_back(open_socket(transport, AF_INET6).value());
+        ASSERT_TRUE(set_option(taken.back(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"));
+        ASSERT_TRUE(bind_socket(taken.back(), SocketAddress(IpAddress::loopback(Family::ipv6), port)));
+      }
+      ListenPlan plan = tcp_plan();
+      plan.endpoint.transport = transport;
+      const auto listener = Listener::open(plan);
+      ASSERT_TRUE(listener) << listener.error().message();
+      EXPECT_EQ(listener->port(), 40002);
+      EXPECT_EQ(listener->sockets().size(), 2u);
+    }
+  }).join();
+  if (!alone) GTEST_SKIP() << "no network namespace with IPv6 can be made here";
 }
 
 TEST(Listener, UdpDoesNotShareAPort) {
