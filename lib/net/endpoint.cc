@@ -211,7 +211,9 @@ Result<Endpoint> parse_port_alone(std::string_view text, const EndpointRules& ru
   if (numeric || service_port(text, "tcp", rules) || service_port(text, "udp", rules))
     return std::unexpected(port.error());
   if (const auto fits = check_host(text); !fits) return std::unexpected(fits.error());
-  const std::string offer = nearest_service(text, rules);
+  // A host is likelier than a service so mistyped that more than two letters are wrong.
+  std::string offer = nearest_service(text, rules);
+  if (edit_distance(text, offer) > 2) offer.clear();
   return usage_error(
       "endpoint", text,
       "no port: HOST PORT or HOST:PORT" +

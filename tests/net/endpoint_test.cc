@@ -115,6 +115,7 @@ TEST(Endpoint, ErrorsQuoteTheTextAndSayWhatFits) {
       {{"0"}, "port '0': 0 lets the kernel choose, which has no meaning here; a number from 1 to 65535 fits"},
       {{"db:syslog"}, "port 'syslog': the service has a port for UDP only, and not for TCP"},
       {{"example.org"}, "endpoint 'example.org': no port: HOST PORT or HOST:PORT"},
+      {{"localhost"}, "endpoint 'localhost': no port: HOST PORT or HOST:PORT"},
       {{"127.0.0.1"}, "endpoint '127.0.0.1': no port: HOST PORT or HOST:PORT"},
       {{"htpp"},
        "endpoint 'htpp': no port: HOST PORT or HOST:PORT; if a service was meant, 'http' is the nearest"},

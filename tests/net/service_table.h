@@ -18,6 +18,7 @@ inline ServiceNames test_services() {
   static constexpr Row kRows[] = {{"http", 80, true, true, false},
                                   {"https", 443, true, true, true},
                                   {"redis", 6379, true, false, false},
+                                  {"olhost", 2165, true, true, false},
                                   {"syslog", 514, false, true, false}};
   return {.port_of = [](std::string_view name, std::string_view proto) -> std::optional<std::uint16_t> {
             for (const Row& row : kRows)
@@ -25,7 +26,7 @@ inline ServiceNames test_services() {
             return std::nullopt;
           },
           .nearest = [](std::string_view name) -> std::string {
-            static constexpr std::string_view kNames[] = {"http", "https", "redis", "syslog"};
+            static constexpr std::string_view kNames[] = {"http", "https", "redis", "olhost", "syslog"};
             return std::string(nearest(name, kNames));
           },
           .is_tls =
