@@ -81,7 +81,7 @@ void drop_closed(std::vector<OwnedSocket>& sockets, const SocketQuery& query) {
 
 // What would help where another user's processes are closed to us.
 std::string_view remedy() {
-  return ::geteuid() == 0 ? "needs CAP_SYS_PTRACE to see which" : "run as root to see which";
+  return ::geteuid() == 0 ? "run with all capabilities to see which" : "run as root to see which";
 }
 
 std::string user_text(std::uint32_t uid) {
@@ -137,11 +137,11 @@ std::string_view to_string(Hidden hidden) {
   return "kernel";
 }
 
-Result<OwnedSockets> owned_sockets(const SocketQuery& query, Depth depth) {
+Result<OwnedSockets> owned_sockets(const SocketQuery& query) {
   auto list = list_sockets(query);
   if (!list) return std::unexpected(list.error());
   std::ranges::sort(list->sockets, comes_before);
-  const OwnerSearch search = find_owners(inodes_of(list->sockets), depth);
+  const OwnerSearch search = find_owners(inodes_of(list->sockets));
   const Roles roles(list->sockets);
   OwnedSockets result{.sockets = {}, .fallback = std::move(list->fallback)};
   for (const SocketInfo& socket : list->sockets) result.sockets.push_back(owned(socket, roles, search));

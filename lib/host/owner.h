@@ -43,7 +43,7 @@ struct OwnedSockets {
 
 // The sockets the query asks for, each with its owners. A socket that was closed while we looked for its
 // owner is left out. ErrorKind::local when the kernel's list cannot be had at all.
-[[nodiscard]] Result<OwnedSockets> owned_sockets(const SocketQuery& query, Depth depth = Depth::every_owner);
+[[nodiscard]] Result<OwnedSockets> owned_sockets(const SocketQuery& query);
 
 // One sentence that says why the owner cannot be named, and what would help where something does: "tcp
 // [::]:9100 is listening (uid 0), but its process is not ours to look into: run as root to see which". Only

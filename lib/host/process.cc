@@ -48,8 +48,8 @@ std::optional<std::uint64_t> socket_inode(std::string_view link) {
   return inode;
 }
 
-// Calls `visit` with the inode of each socket among the process's descriptors, until it returns false. 0, or
-// the errno that kept us from looking at all of them.
+// Calls `visit` with the inode of each socket among the process's descriptors. 0, or the errno that kept us
+// from looking at all of them.
 template <class Visit>
 int visit_sockets(pid_t pid, Visit visit) {
   const Directory directory(::opendir(proc_path(pid, "fd").c_str()));
@@ -61,7 +61,7 @@ int visit_sockets(pid_t pid, Visit visit) {
     if (n < 0 && (errno == EACCES || errno == EPERM)) return errno;
     if (n < 0) continue;  // closed meanwhile
     const auto inode = socket_inode({link.data(), static_cast<std::size_t>(n)});
-    if (inode && !visit(*inode)) break;
+    if (inode) visit(*inode);
   }
   return 0;
 }
@@ -87,40 +87,6 @@ bool in_first_pid_namespace() {
 bool processes_are_hidden() {
   return ::access("/proc/1", F_OK) != 0;
 }
-
-// One search, process by process.
-class Search {
- public:
-  Search(std::span<const std::uint64_t> inodes, Depth depth)
-      : wanted_(inodes.begin(), inodes.end()), depth_(depth) {
-    wanted_.erase(0);  // no process holds a socket without an inode
-  }
-
-  [[nodiscard]] bool done() const {
-    return wanted_.empty() || (depth_ == Depth::one_owner && result_.pids.size() == wanted_.size());
-  }
-
-  void look_at(pid_t pid) {
-    const int error = visit_sockets(pid, [&](std::uint64_t inode) {
-      if (wanted_.contains(inode)) {
-        std::vector<pid_t>& pids = result_.pids[inode];
-        if (pids.empty() || pids.back() != pid) pids.push_back(pid);  // one process, two descriptors
-      }
-      return !done();
-    });
-    if (error == EACCES || error == EPERM) result_.denied = true;
-  }
-
-  OwnerSearch take() {
-    for (auto& [inode, pids] : result_.pids) std::ranges::sort(pids);
-    return std::move(result_);
-  }
-
- private:
-  std::unordered_set<std::uint64_t> wanted_;
-  Depth depth_;
-  OwnerSearch result_;
-};
 
 }  // namespace
 
@@ -178,36 +144,23 @@ std::string user_name(std::uint32_t uid) {
   }
 }
 
-OwnerSearch find_owners(std::span<const std::uint64_t> inodes, Depth depth) {
-  Search search(inodes, depth);
-  const pid_t self = ::getpid();
-  if (!search.done()) search.look_at(self);
-  if (!search.done()) {
-    for (const pid_t pid : every_pid()) {
-      if (pid != self) search.look_at(pid);
-      if (search.done()) break;
-    }
+OwnerSearch find_owners(std::span<const std::uint64_t> inodes) {
+  OwnerSearch result;
+  std::unordered_set<std::uint64_t> wanted(inodes.begin(), inodes.end());
+  wanted.erase(0);  // no process holds a socket without an inode
+  if (wanted.empty()) return result;
+  for (const pid_t pid : every_pid()) {
+    const int error = visit_sockets(pid, [&](std::uint64_t inode) {
+      if (!wanted.contains(inode)) return;
+      std::vector<pid_t>& pids = result.pids[inode];
+      if (pids.empty() || pids.back() != pid) pids.push_back(pid);  // one process may hold it twice
+    });
+    if (error == EACCES || error == EPERM) result.denied = true;
   }
-  OwnerSearch result = search.take();
+  for (auto& [inode, pids] : result.pids) std::ranges::sort(pids);
   result.denied = result.denied || processes_are_hidden();
   result.whole_host = in_first_pid_namespace();
   return result;
-}
-
-std::optional<std::vector<std::uint64_t>> sockets_of(pid_t pid) {
-  std::vector<std::uint64_t> inodes;
-  const int error = visit_sockets(pid, [&](std::uint64_t inode) {
-    inodes.push_back(inode);
-    return true;
-  });
-  if (error != 0) {
-    errno = error;
-    return std::nullopt;
-  }
-  std::ranges::sort(inodes);
-  const auto repeats = std::ranges::unique(inodes);
-  inodes.erase(repeats.begin(), repeats.end());
-  return inodes;
 }
 
 }  // namespace pier

@@ -35,24 +35,15 @@ struct Process {
 // The name of a user, or empty when the host knows none for it.
 [[nodiscard]] std::string user_name(std::uint32_t uid);
 
-enum class Depth {
-  one_owner,    // one process for each socket is enough
-  every_owner,  // all of them: a socket is shared by fork(2) and by passing descriptors
-};
-
 struct OwnerSearch {
   std::unordered_map<std::uint64_t, std::vector<pid_t>> pids;  // by inode; only those found; pids ascending
   bool denied = false;     // the descriptors of some process were not ours to read, or /proc hides processes
   bool whole_host = true;  // we are in the first pid namespace, and so see every process there is
 };
 
-// Looks for the sockets of these inodes among the descriptors of this process first, then of every process in
-// /proc, and goes no further than `depth` asks for. Costs one readlink(2) for each open descriptor of the
-// host.
-[[nodiscard]] OwnerSearch find_owners(std::span<const std::uint64_t> inodes, Depth depth);
-
-// The inodes of the sockets that one process holds; nullopt when it has gone or may not be looked into (errno
-// tells which: ENOENT or EACCES).
-[[nodiscard]] std::optional<std::vector<std::uint64_t>> sockets_of(pid_t pid);
+// Looks for the sockets of these inodes among the descriptors of every process in /proc: a socket may be
+// shared, by fork(2) or by passing descriptors. Costs one readlink(2) for each open descriptor of the host,
+// and nothing when there is no inode but 0 to look for.
+[[nodiscard]] OwnerSearch find_owners(std::span<const std::uint64_t> inodes);
 
 }  // namespace pier

@@ -44,12 +44,21 @@ inline Fd listener(const SocketAddress& address, bool v6only = false, bool reuse
   return fd;
 }
 
+// An address of the loopback that this test process has for itself: a port number that another test uses, or
+// that is in time-wait after one, is at another address.
+inline IpAddress own_ip() {
+  static const auto pid = static_cast<std::uint32_t>(::getpid());
+  return IpAddress::v4((127U << 24) + (1U << 16) + pid);
+}
+
+// On that address for IPv4; IPv6 has but one.
 inline SocketAddress loopback(Family family, std::uint16_t port = 0) {
-  return {IpAddress::loopback(family), port};
+  return {family == Family::ipv4 ? own_ip() : IpAddress::loopback(family), port};
 }
 
 inline Fd connected_to(const SocketAddress& address, int type = SOCK_STREAM) {
-  Fd fd(::socket(address.domain(), type | SOCK_CLOEXEC, 0));
+  const bool ipv4 = address.domain() == AF_INET;
+  Fd fd = bound(type, ipv4 ? loopback(Family::ipv4) : SocketAddress(IpAddress::any(Family::ipv6), 0));
   EXPECT_EQ(::connect(fd.get(), address.data(), address.size()), 0);
   return fd;
 }
