@@ -1,9 +1,12 @@
-# The programs: one file of cmd/ each, and what listen and connect share.
+# The programs: one file of cmd/ each, and what listen and connect share. A larger one has its parts in the folder
+# of the same name beside it.
 
-# pier_command(NAME SOURCE… LIBRARIES library…)
+# pier_command(NAME SOURCE LIBRARY…)
 function(pier_command name source)
   if(EXISTS ${PROJECT_SOURCE_DIR}/cmd/${source})
-    add_executable(${name} cmd/${source})
+    cmake_path(GET source STEM stem)
+    file(GLOB parts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmd/${stem}/*.cc)
+    add_executable(${name} cmd/${source} ${parts})
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(${name} PRIVATE ${ARGN} pier_cli pier_core)
     set_property(GLOBAL APPEND PROPERTY PIER_COMMANDS ${name})
@@ -18,5 +21,5 @@ pier_command(pier pier.cc)
 pier_command(pier-listen listen.cc pier_session pier_host)
 pier_command(pier-connect connect.cc pier_session)
 pier_command(pier-scan scan.cc)
-pier_command(pier-whoami-port whoami_port.cc pier_host)
+pier_command(pier-whoami-port whoami_port.cc pier_session pier_host)
 pier_command(pier-classify-port classify_port.cc)

@@ -54,8 +54,9 @@ class Host:
         self._filter(f"{match} reject with {kind}")
 
     def _filter(self, rule):
-        self.nft("table inet pier_lab { chain in { type filter hook input priority 0; } }\n"
-                 f"add rule inet pier_lab in {rule}\n")
+        self.nft("add table inet pier_lab\n"
+                 "add chain inet pier_lab incoming { type filter hook input priority 0; }\n"
+                 f"add rule inet pier_lab incoming {rule}\n")
 
     def hosts(self, text):
         """What /etc/hosts says for programs run on this host."""
