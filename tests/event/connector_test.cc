@@ -226,6 +226,9 @@ TEST(Connector, ASourceThatIsNotOursIsALocalFaultOfBind) {
 }
 
 TEST(Connector, WithoutAFreeDescriptorItIsALocalFault) {
+  // The sanitizer looks at an object of a type new to it through a pipe, which there cannot be below: let it
+  // see them all on the same way first.
+  EXPECT_FALSE(connect_by({.endpoint = tcp_to("127.0.0.1", 9), .source = v4("192.0.2.1", 0)}).result);
   Loop loop;
   std::optional<Error> error;
   const Connector connector(loop, {.endpoint = tcp_to("127.0.0.1", 9)},
