@@ -15,7 +15,6 @@ import pty
 import re
 import select
 import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -63,7 +62,7 @@ def binary(name):
 
 def resolve(cmd):
     """Our own programs by name, others from PATH: the first word of `cmd` may be "pier-listen"."""
-    cmd = [os.fspath(w) for w in cmd]
+    cmd = [str(w) for w in cmd]
     if cmd[0] == "pier" or cmd[0].startswith("pier-"):
         cmd[0] = binary(cmd[0])
     return cmd

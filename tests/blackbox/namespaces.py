@@ -39,6 +39,10 @@ class Host:
     def ip(self, *words):
         return _ip("-n", self.name, *words)
 
+    def sysctl(self, name, value):
+        """Sets /proc/sys/NAME of this host."""
+        subprocess.run(self.command(["sh", "-c", f"echo {value} >/proc/sys/{name}"]), check=True)
+
     def nft(self, rules):
         """Loads nftables rules: the text of a table."""
         done = subprocess.run(self.command(["nft", "-f", "-"]), input=rules, capture_output=True, text=True)
@@ -107,6 +111,9 @@ class Lab:
             for host in (self.a, self.b):
                 _ip("netns", "add", host.name)
                 host.ip("link", "set", "lo", "up")
+                # Every probe is answered: the kernel would send one ICMP error a second to each host.
+                host.sysctl("net/ipv4/icmp_ratelimit", 0)
+                host.sysctl("net/ipv6/icmp/ratelimit", 0)
             _ip("link", "add", "eth0", "netns", self.a.name, "type", "veth",
                 "peer", "name", "eth0", "netns", self.b.name)
             for host in (self.a, self.b):
