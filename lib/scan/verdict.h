@@ -1,0 +1,55 @@
+// What the end of a TCP connection attempt says about the port. Pure functions: errno and ICMP in, a state
+// and a reason out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "net/address.h"
+#include "scan/result.h"
+
+namespace pier {
+
+// An ICMP error that belongs to the attempt, as the socket's error queue tells it (ip(7), IP_RECVERR; for TCP
+// since Linux 5.10).
+struct IcmpError {
+  Family family = Family::ipv4;  // ICMP (RFC 792) or ICMPv6 (RFC 4443)
+  std::uint8_t type = 0;
+  std::uint8_t code = 0;
+  bool from_this_host = false;  // sent by our own end of the attempt, which is not the target's
+};
+
+struct ConnectEnd {
+  enum class How : std::uint8_t {
+    at_once,  // by connect(2) or a call before it
+    later,    // told by SO_ERROR
+    silence,  // the probe's time is over
+  };
+  How how = How::silence;
+  int code = 0;            // errno; 0 when connected
+  bool to_itself = false;  // connected, and both ends are one (a TCP simultaneous open with itself)
+  std::optional<IcmpError> icmp = {};
+};
+
+struct Judgement {
+  enum class Kind : std::uint8_t {
+    verdict,    // `state` and `reason` are final
+    no_answer,  // worth another probe; filtered when there is none left
+    shortage,   // this host has no room for the attempt now: try again later, with fewer at a time
+    to_itself,  // try again, from another source port
+  };
+  Kind kind = Kind::verdict;
+  PortState state = PortState::error;  // what it comes to when it is not tried again
+  std::string reason;
+};
+
+// A fault of this host is `error`, never `closed`: what connect(2) itself says of routes, rights and limits
+// did not come from the target. A reset after the handshake is `open`: somebody accepted. An ICMP error of
+// any code is `filtered`, port unreachable too.
+[[nodiscard]] Judgement judge(const ConnectEnd& end);
+
+// "icmp 3/13 (communication prohibited)"; the name by RFC 792, 1122, 1812 or 4443 where there is one.
+[[nodiscard]] std::string describe(const IcmpError& icmp);
+
+}  // namespace pier
