@@ -31,7 +31,9 @@ std::string printable(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     const auto byte = static_cast<unsigned char>(text[0]);
-    if (length == 0 || byte < 0x20 || byte == 0x7f) {
+    // U+0080 to U+009F: a terminal may take them for the start of an escape sequence.
+    const bool c1 = length == 2 && byte == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+    if (length == 0 || byte < 0x20 || byte == 0x7f || c1) {
       out += "\\x";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];

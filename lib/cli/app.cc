@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <new>
+#include <optional>
 
 #include "base/utf8.h"
 #include "cli/table.h"
@@ -64,8 +65,21 @@ ColorWish wish_of(const Parsed& args) {
   return when == "never" ? ColorWish::never : ColorWish::automatic;
 }
 
+// Two options for the build, not for people, and so not in --help: `--print-flags`, and `--print-completion
+// bash|zsh|fish`. They count only as the whole of the command line.
+std::optional<std::string> answer_for_build(const Command& command, std::span<const char* const> words) {
+  if (words.size() == 1 && words[0] == std::string_view("--print-flags")) return flag_lines(command);
+  if (words.size() != 2 || words[0] != std::string_view("--print-completion")) return std::nullopt;
+  const std::string_view shell = words[1];
+  if (shell == "bash") return completion_script(Shell::bash, command);
+  if (shell == "zsh") return completion_script(Shell::zsh, command);
+  if (shell == "fish") return completion_script(Shell::fish, command);
+  return std::nullopt;
+}
+
 int parse_and_run(const Command& command, std::span<const char* const> words, bool stdin_closed,
                   bool stdout_closed, int (*run)(App&)) {
+  if (const auto answer = answer_for_build(command, words)) return print_on_stdout(command, *answer);
   const auto args = parse(command, words);
   if (!args) {
     print_error(command.name, args.error().message());

@@ -52,6 +52,16 @@ std::vector<std::string_view> split_words(std::string_view text, char separator)
   return parts;
 }
 
+std::string flag_lines(const Command& command) {
+  std::string text;
+  for (const Flag* flag : flags_of(command)) {
+    text += "--" + std::string(flag->name) + "\t";
+    if (const char letter = letter_of(command, *flag)) text += std::string("-") + letter;
+    text += "\t" + std::string(flag->value) + "\n";
+  }
+  return text;
+}
+
 int Parsed::count(std::string_view flag) const {
   return static_cast<int>(std::ranges::count_if(given, [&](const Given& g) { return g.flag->name == flag; }));
 }

@@ -60,6 +60,12 @@ struct ExitNote {
   std::string_view meaning;
 };
 
+// A command that another one runs: `pier listen` is pier-listen.
+struct Subcommand {
+  std::string_view name;  // "listen"
+  std::string_view brief;
+};
+
 struct Command {
   std::string_view name;                    // "pier-listen"
   std::string_view brief;                   // one line, as in the man page's NAME
@@ -75,6 +81,8 @@ struct Command {
   // Further linked libraries for --version, each "NAME VERSION"; fmt, CLI11 and the C library are always
   // there.
   std::vector<std::string> (*libraries)() = nullptr;
+  std::span<const Subcommand> subcommands = {};  // of the front door
+  ValueKind operand = ValueKind::text;           // what a shell completes operands with: text is nothing
 };
 
 // -h --help, --version, -q --quiet, -v --verbose (repeats), --color auto|always|never. A command's own flag
@@ -117,8 +125,9 @@ class Parsed {
 // The text of --help: examples first, then the forms, the flags by group, the exit codes. `width` in columns.
 [[nodiscard]] std::string help_text(const Command& command, unsigned width = 80);
 
-// Completion scripts, from the same records.
+// A completion script for one shell, from the same records. A command with subcommands completes their names,
+// and leaves the words after one to the script of the command that it runs, which is looked for beside it.
 enum class Shell { bash, zsh, fish };
-[[nodiscard]] std::string completion_script(Shell shell, std::span<const Command* const> commands);
+[[nodiscard]] std::string completion_script(Shell shell, const Command& command);
 
 }  // namespace pier

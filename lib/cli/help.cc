@@ -81,6 +81,13 @@ void append_flags(std::string& out, const Command& command, std::size_t width) {
   }
 }
 
+void append_subcommands(std::string& out, const Command& command, std::size_t width) {
+  std::vector<Line> lines;
+  for (const Subcommand& sub : command.subcommands) lines.push_back({std::string(sub.name), sub.brief});
+  out += "\nCommands:\n";
+  append_lines(out, lines, width);
+}
+
 // The codes of every command, in the command's own words where it has some.
 void append_exits(std::string& out, const Command& command, std::size_t width) {
   std::vector<Line> lines;
@@ -109,6 +116,7 @@ std::string help_text(const Command& command, unsigned width) {
   out += "\nUsage:\n";
   for (const std::string_view form : command.forms)
     out += "  " + std::string(command.name) + (form.empty() ? "" : " ") + std::string(form) + "\n";
+  if (!command.subcommands.empty()) append_subcommands(out, command, width);
   append_flags(out, command, width);
   append_exits(out, command, width);
   return out;

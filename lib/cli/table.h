@@ -19,6 +19,10 @@ namespace pier {
 // The parts of `text` between separators; never empty parts.
 [[nodiscard]] std::vector<std::string_view> split_words(std::string_view text, char separator);
 
+// What `--print-flags` says, for scripts/check-man: a line `--long TAB -s TAB VALUE` a flag; what it does not
+// have is empty.
+[[nodiscard]] std::string flag_lines(const Command& command);
+
 // The version of the command-line parser linked in, "CLI11 2.1.2" (cli/parse).
 [[nodiscard]] std::string parser_version();
 

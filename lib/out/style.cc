@@ -23,8 +23,9 @@ Style Style::of(int fd, ColorWish wish) {
   if (style.terminal && ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.width = size.ws_col;
   const char* const no_color = std::getenv("NO_COLOR");
   const char* const term = std::getenv("TERM");
-  const bool plain =
-      (no_color != nullptr && *no_color != '\0') || (term != nullptr && std::string_view(term) == "dumb");
+  const bool dumb = term != nullptr && std::string_view(term) == "dumb";
+  const bool plain = dumb || (no_color != nullptr && *no_color != '\0');
+  style.redraws = style.terminal && !dumb;
   style.color = wish == ColorWish::always || (wish == ColorWish::automatic && style.terminal && !plain);
   return style;
 }

@@ -11,7 +11,8 @@ enum class ColorWish { automatic, always, never };
 struct Style {
   bool terminal = false;
   bool color = false;
-  unsigned width = 80;  // columns; 80 when not a terminal
+  bool redraws = false;  // a terminal that can go back to the start of a line and erase it: not TERM=dumb
+  unsigned width = 80;   // columns; 80 when not a terminal
 
   // Looks at the descriptor, NO_COLOR, TERM=dumb and the user's wish (--color), the last of which wins.
   [[nodiscard]] static Style of(int fd, ColorWish wish = ColorWish::automatic);

@@ -39,7 +39,7 @@ TEST(TextRows, WidthIsCountedInCharacters) {
 
 TEST(TextRows, ForeignTextCannotForgeARowOrReachTheTerminal) {
   for (const bool terminal : {false, true})
-    EXPECT_EQ(written(terminal, {{"a\nb\tc\x1b[2J\xff"}}), "a\\x0ab\\x09c\\x1b[2J\\xff\n");
+    EXPECT_EQ(written(terminal, {{"a\nb\tc\x1b[2J\xff\xc2\x9b"}}), "a\\x0ab\\x09c\\x1b[2J\\xff\\xc2\\x9b\n");
 }
 
 }  // namespace
