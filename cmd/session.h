@@ -41,7 +41,9 @@ inline constexpr Flag kRecvOnly{
 inline constexpr Flag kNoHalfClose{
     .name = "no-half-close", .group = "Data", .brief = "keep our sending side open after stdin's end"};
 inline constexpr Flag kKeepStdin{
-    .name = "keep-stdin", .group = "Data", .brief = "after the peer's end, wait for stdin's end too"};
+    .name = "keep-stdin",
+    .group = "Data",
+    .brief = "after the peer's end, wait for stdin's end (default: 0.5s of silence)"};
 inline constexpr Flag kCrlf{.name = "crlf", .group = "Data", .brief = "send each LF as CR LF"};
 inline constexpr Flag kIdleTimeout{.name = "idle-timeout",
                                    .value = "D",

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct Hub::Client {
   std::unique_ptr<Stream> stream;
   Watch watch;
   Timer idle;
+  Timer leaving;                  // after its end, while the input may still have something for it
   ByteQueue queue{kClientQueue};  // input on its way to this client
   TimePoint started = now();
   TimePoint last_activity = now();
@@ -85,8 +87,7 @@ void Hub::receive(Client& client) {
       return close_client(client, Error{ErrorKind::failed, "recv", "", io.code, {}}, true);
     case Io::Kind::end:
       client.ended = true;
-      if (client.queue.empty()) close_client(client, {}, false);
-      return;
+      return leave_when_idle(client);
     case Io::Kind::bytes:
       break;
   }
@@ -109,20 +110,34 @@ void Hub::drain(Client& client) {
     client.sent += io.count;
     client.last_activity = now();
   }
-  if (client.ended) close_client(client, {}, false);
+  if (client.ended) leave_when_idle(client);
+}
+
+// A client that has ended its side gets what is in hand for it, and more while the input keeps giving (rows 3
+// and 4).
+void Hub::leave_when_idle(Client& client) {
+  if (!client.queue.empty()) return;
+  const bool more = rules_.send && !input_ended_ && !rules_.input_is_terminal;
+  const Deadline idle(std::max(client.started, last_input_) + rules_.idle_input);
+  if (!more || idle.passed()) return close_client(client, {}, false);
+  client.leaving = loop_.timer(idle, [this, &client] { leave_when_idle(client); });
 }
 
 void Hub::on_input() {
   if (!input_wanted()) return update_interest();
   std::vector<std::byte> chunk(kChunk);
   const Io io = local_.read(chunk);
-  if (io.kind == Io::Kind::end) input_ended_ = true;
+  if (io.kind == Io::Kind::end) {
+    input_ended_ = true;
+    let_ended_clients_go();
+  }
   if (io.kind == Io::Kind::error) {
     RelayResult result;
     result.error = Error{ErrorKind::local, "read", "standard input", io.code, {}};
     return fail(std::move(result));
   }
   if (io.kind == Io::Kind::bytes) {
+    last_input_ = now();
     chunk.resize(io.count);
     if (rules_.crlf) {
       std::vector<std::byte> changed;
@@ -139,6 +154,14 @@ void Hub::on_input() {
     }
   }
   update_interest();
+}
+
+void Hub::let_ended_clients_go() {
+  std::vector<ClientId> ids;  // closing takes them out of the map
+  for (const auto& [id, client] : clients_)
+    if (client->ended) ids.push_back(id);
+  for (const ClientId id : ids)
+    if (clients_.contains(id)) leave_when_idle(*clients_.at(id));
 }
 
 void Hub::on_output(Ready ready) {

@@ -33,7 +33,8 @@ class Hub {
     std::function<void()> quiet;
   };
 
-  // Of `rules`: send, receive, crlf and idle_timeout (of each client). `local` is not owned.
+  // Of `rules`: send, receive, crlf, input_is_terminal, idle_input and idle_timeout (of each client). `local`
+  // is not owned.
   Hub(Loop& loop, Stream& local, const RelayRules& rules, Events events);
   ~Hub();
   Hub(const Hub&) = delete;
@@ -55,6 +56,8 @@ class Hub {
   void on_output(Ready ready);
   void receive(Client& client);
   void drain(Client& client);
+  void leave_when_idle(Client& client);
+  void let_ended_clients_go();
   void drain_output();
   void close_client(Client& client, std::optional<Error> error, bool reset);
   void fail(RelayResult result);
@@ -79,6 +82,7 @@ class Hub {
   CrlfFilter crlf_;
   std::size_t crowded_ = 0;      // clients without room for another chunk of input
   bool clients_paused_ = false;  // because the output was full
+  TimePoint last_input_{};
   bool input_ended_ = false;
   bool failed_ = false;
 };

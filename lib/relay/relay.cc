@@ -66,7 +66,7 @@ void Relay::on_input() {
   for (int round = 0; round < kRoundsPerEvent && !finished_ && !input_ended_ && send_error_ == 0; ++round) {
     const Io io = up_.fill();
     if (io.kind == Io::Kind::again) break;
-    last_activity_ = now();
+    last_activity_ = last_input_ = now();
     if (io.kind == Io::Kind::error) {
       down_.drain();
       finish(Error{ErrorKind::local, "read", "standard input", io.code, {}}, true);  // row 9
@@ -167,7 +167,7 @@ void Relay::settle_after_peer_end() {
   const Io io = up_.fill();
   switch (io.kind) {
     case Io::Kind::again:
-      return finish({}, false);  // row 4: idle
+      return leave_idle_input();
     case Io::Kind::error:
       return finish(Error{ErrorKind::local, "read", "standard input", io.code, {}}, true);
     case Io::Kind::end:
@@ -176,8 +176,16 @@ void Relay::settle_after_peer_end() {
     case Io::Kind::bytes:
       break;
   }
+  last_input_ = now();
   send();  // row 3: the loop comes back as long as I gives
   if (send_error_ != 0) settle();
+}
+
+// Row 4, once I has been silent for long enough.
+void Relay::leave_idle_input() {
+  const Deadline idle(last_input_ + rules_.idle_input);
+  if (idle.passed()) return finish({}, false);
+  input_timer_ = loop_.timer(idle, [this] { settle(); });
 }
 
 void Relay::update_interest() {
@@ -253,6 +261,7 @@ void Relay::finish(std::optional<Error> error, bool reset) {
   output_watch_.cancel();
   idle_timer_.cancel();
   acknowledge_timer_.cancel();
+  input_timer_.cancel();
   if (error && error->kind == ErrorKind::deadline && rules_.receive) down_.drain();
   if (reset) net_.abort();
   RelayResult ended = result();

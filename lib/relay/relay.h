@@ -19,10 +19,13 @@
 namespace pier {
 
 struct RelayRules {
-  bool send = true;         // I goes to N (not for --recv-only, nor for a server whose input is /dev/null)
-  bool receive = true;      // N goes to O (not for --send-only)
-  bool half_close = true;   // I's end ends our sending side
-  bool keep_input = false;  // after N's end, wait for I's end even while it is idle
+  bool send = true;        // I goes to N (not for --recv-only, nor for a server whose input is /dev/null)
+  bool receive = true;     // N goes to O (not for --send-only)
+  bool half_close = true;  // I's end ends our sending side
+  // After N's end, I counts as idle when it has given nothing for this long (or since the start): a producer
+  // that pauses between two writes is not cut short, and one that has nothing to say does not hold us up.
+  Duration idle_input = std::chrono::milliseconds(500);
+  bool keep_input = false;         // after N's end, wait for I's end even while it is idle
   bool input_is_terminal = false;  // after N's end, I is left without a look
   bool crlf = false;
   std::optional<Duration> idle_timeout;  // no byte either way for so long ends it
@@ -52,6 +55,7 @@ class Relay {
   void send();
   void settle();
   void settle_after_peer_end();
+  void leave_idle_input();
   void update_interest();
   void peer_ended();
   void net_failed(int code);
@@ -71,9 +75,10 @@ class Relay {
   Pump up_;    // I to N
   Pump down_;  // N to O
   Watch net_watch_, input_watch_, output_watch_;
-  Timer idle_timer_, acknowledge_timer_;
+  Timer idle_timer_, acknowledge_timer_, input_timer_;
   TimePoint started_ = now();
   TimePoint last_activity_ = now();
+  TimePoint last_input_ = now();
   bool input_ended_ = false;
   bool half_closed_ = false;
   bool net_ended_ = false;    // N will bring no more: its end, or a reset

@@ -89,6 +89,22 @@ TEST_F(RelayTest, Row4PeerEndsFirstAndAnIdleInputIsLeft) {
   EXPECT_EQ(take_all(output_.first), "bye");
 }
 
+TEST_F(RelayTest, Row3AProducerThatPausesIsNotCutShort) {
+  connect(make_socketpair());
+  ::shutdown(peer_.get(), SHUT_WR);
+  Timer later;  // the pause: longer than a turn of the loop, shorter than what counts as idle
+  during_ = [&] {
+    later = loop_.timer(Deadline::after(std::chrono::milliseconds(20)), [this] {
+      put(input_.second, "after a pause");
+      input_.second.reset();
+    });
+  };
+  RelayRules rules;
+  rules.idle_input = std::chrono::seconds(30);
+  EXPECT_FALSE(run(rules).error);
+  EXPECT_EQ(take_all(peer_), "after a pause");
+}
+
 TEST_F(RelayTest, KeepInputWaitsForTheInputsEnd) {
   connect(make_socketpair());
   ::shutdown(peer_.get(), SHUT_WR);
