@@ -81,20 +81,20 @@ void explain_connect(StepSink* steps, int fd, const SocketAddress& target, std::
                .fd = fd,
                .text = target.to_string(),
                .result = std::move(result),
-               .fields = {{"address", target.to_string()}}});
+               .fields = {{"address", target.to_string()}, {"port", std::to_string(target.port())}}});
 }
 
 void explain_end(StepSink* steps, int fd, const SocketAddress& target, const Judgement& judgement) {
   if (steps == nullptr) return;
   const SocketAddress own = local_address(fd);
-  std::string text = target.to_string();
-  if (own.is_ip() && own.port() != 0) text += " from " + own.to_string();
-  steps->step(
-      {.call = "connect",
-       .fd = fd,
-       .text = text,
-       .result = judgement.reason,
-       .fields = {{"address", target.to_string()}, {"state", std::string(to_string(judgement.state))}}});
+  const bool bound = own.is_ip() && own.port() != 0;
+  steps->step({.call = "connect",
+               .fd = fd,
+               .text = bound ? target.to_string() + " from " + own.to_string() : target.to_string(),
+               .result = judgement.reason,
+               .fields = {{"address", target.to_string()},
+                          {"local_port", std::to_string(bound ? own.port() : 0)},
+                          {"state", std::string(to_string(judgement.state))}}});
   const bool connected = judgement.kind == Judgement::Kind::verdict && judgement.state == PortState::open;
   steps->step({.call = "close",
                .fd = fd,

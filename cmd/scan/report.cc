@@ -1,0 +1,186 @@
+#include "cmd/scan/report.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "cmd/session.h"
+#include "out/scan_rows.h"
+#include "ports/port_class.h"
+#include "ports/registry.h"
+
+namespace pier::scan {
+namespace {
+
+// What most cells need, so that the first rows of a terminal stand under each other.
+const std::vector<std::size_t> kWidths{15, 9, 8, 15, 10};
+
+std::string_view class_of(std::uint16_t port) {
+  return to_string(port_class(port));
+}
+
+void print_on_stderr(std::string_view text) {
+  Writer err(STDERR_FILENO);
+  err.put(text);
+  err.flush();
+}
+
+std::string ending_words(ScanEnd end, std::optional<int> signal) {
+  switch (end) {
+    case ScanEnd::complete:
+      return "complete";
+    case ScanEnd::deadline:
+      return "incomplete: --limit-time passed";
+    case ScanEnd::interrupted:
+      return fmt::format("incomplete: ended by signal {}", signal.value_or(0));
+    case ScanEnd::unwanted:
+      break;
+  }
+  return "incomplete: the results could not be written";
+}
+
+}  // namespace
+
+Report::Report(const App& app, const Options& options)
+    : app_(app),
+      options_(options),
+      step_records_(*this),
+      explain_(
+          [this](std::string_view line) {
+            progress_.erase();
+            app_.note(line);
+          },
+          [this](std::uint16_t port) { return port_words(port, host_); }, nullptr),
+      progress_(app.err, print_on_stderr) {}
+
+// A redrawn line may change often; where each is a line of its own, such as in a log, few are enough.
+Duration Report::tick() const {
+  return app_.err.redraws ? std::chrono::milliseconds(200) : std::chrono::seconds(5);
+}
+
+void Report::StepRecords::step(const Step& step) {
+  if (begun_)
+    report_.out_->line(step_record(step).str());
+  else
+    early_.push_back(step_record(step).str());
+}
+
+void Report::StepRecords::begin() {
+  begun_ = true;
+  for (const std::string& record : early_) report_.out_->line(record);
+  early_.clear();
+}
+
+StepSink* Report::steps() {
+  if (!app_.args.has("explain")) return nullptr;
+  return options_.json ? static_cast<StepSink*>(&step_records_) : &explain_;
+}
+
+void Report::start(const ProbePlan& plan, Writer& out, const Style& style) {
+  out_ = &out;
+  rows_.emplace(out, style, kWidths);
+  scope_ =
+      fmt::format("scanning {} host{} × {} port{}  ", format_count(plan.hosts()),
+                  plan.hosts() == 1 ? "" : "s", format_count(plan.ports()), plan.ports() == 1 ? "" : "s");
+  if (!options_.json) return;
+  JsonObject record("start");
+  record.number("schema", 1)
+      .text("program", app_.command.name)
+      .text("version", PIER_VERSION)
+      .text("method", "connect")
+      .number("seed", options_.seed)
+      .text("shard", fmt::format("{}/{}", options_.shard.index, options_.shard.count))
+      .number("hosts", plan.hosts())
+      .number("ports", plan.ports())
+      .number("pairs", plan.size())
+      .number("window", options_.limits.window)
+      .number("retries", options_.limits.retries)
+      .real("probe_timeout", seconds(options_.probe_timeout));
+  out_->line(record.str());
+  step_records_.begin();
+}
+
+void Report::show(const PortResult& result) {
+  const std::string_view service = service_of(result.protocol, result.port);
+  if (options_.json)
+    out_->line(port_record(result, service, class_of(result.port)).str());
+  else
+    rows_->row(port_cells(result, service, class_of(result.port)));
+}
+
+void Report::compare(const PortResult& result) {
+  const bool open = result.state == PortState::open;
+  if (!options_.expected || open == options_.expected->contains(result.protocol, result.port)) return;
+  ++drift_;
+  const std::string_view change = open ? "unexpected" : "missing";
+  if (options_.json)
+    out_->line(drift_record(result, change).str());
+  else
+    rows_->row(drift_cells(result, change));
+}
+
+bool Report::result(const PortResult& result) {
+  if (result.state == PortState::error && first_error_.empty())
+    first_error_ = SocketAddress(result.address, result.port).to_string() + ": " + result.reason;
+  if (options_.shown.contains(result.state)) {
+    progress_.erase();
+    show(result);
+  }
+  compare(result);
+  return out_->ok();
+}
+
+void Report::progress(const ScanStats& stats) {
+  if (app_.quiet) return;
+  const std::string line = scope_ + progress_line(stats, options_.limits.retries);
+  if (app_.err.redraws)
+    progress_.draw(line, now());
+  else
+    app_.note(line);
+}
+
+bool Report::pair(const Pair& pair) {
+  if (options_.json)
+    out_->line(JsonObject("probe")
+                   .text("proto", to_string(pair.protocol))
+                   .text("addr", pair.address.to_string())
+                   .number("port", pair.port)
+                   .str());
+  else
+    rows_->row({pair.address.to_string(), fmt::format("{}/{}", pair.port, to_string(pair.protocol))});
+  return out_->ok();
+}
+
+int Report::exit_code(ScanEnd end, const ScanStats& stats, std::optional<int> signal) const {
+  if (end == ScanEnd::interrupted) return kExitSignal + signal.value_or(0);
+  if (end == ScanEnd::deadline) return kExitDeadline;
+  if (options_.expected) return drift_ > 0 ? kExitNo : kExitYes;
+  if (stats.count(PortState::open) > 0) return kExitYes;
+  return stats.done() > stats.count(PortState::closed) ? kExitUnknown : kExitNo;
+}
+
+int Report::end(ScanEnd end, const ScanStats& stats, std::optional<int> signal) {
+  const int code = exit_code(end, stats, signal);
+  progress_.erase();
+  if (options_.json) {
+    JsonObject record("summary");
+    record.boolean("complete", end == ScanEnd::complete);
+    add_stats(record, stats, options_.limits.retries);
+    if (options_.expected) record.number("drift", drift_);
+    out_->line(record.number("exit", code).str());
+  }
+  if (end == ScanEnd::unwanted) return code;
+  if (!first_error_.empty())
+    app_.note(fmt::format("not asked, by a fault of this host, in {} cases; the first: {}",
+                          format_count(stats.count(PortState::error)), first_error_));
+  app_.note(summary_line(stats, options_.limits.retries, ending_words(end, signal)));
+  return code;
+}
+
+int Report::end_dry_run(std::uint64_t pairs, std::optional<int> signal) {
+  if (options_.json)
+    out_->line(JsonObject("summary").boolean("complete", !signal).number("pairs", pairs).str());
+  return signal ? kExitSignal + *signal : kExitYes;
+}
+
+}  // namespace pier::scan

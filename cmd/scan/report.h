@@ -1,0 +1,74 @@
+// How pier-scan says what it finds: rows or records as they come, then what it comes to.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/app.h"
+#include "cmd/scan/options.h"
+#include "net/step.h"
+#include "out/explain.h"
+#include "out/progress.h"
+#include "out/text.h"
+#include "out/writer.h"
+#include "ports/ephemeral.h"
+#include "scan/engine.h"
+
+namespace pier::scan {
+
+class Report final : public ScanObserver {
+ public:
+  // Both must outlive the report.
+  Report(const App& app, const Options& options);
+
+  // Who is told the steps of --explain; nullptr without it.
+  [[nodiscard]] StepSink* steps();
+
+  // From here on results go to `out`, in `style`: the first record. `out` must outlive the report.
+  void start(const ProbePlan& plan, Writer& out, const Style& style);
+  [[nodiscard]] bool result(const PortResult& result) override;
+  void progress(const ScanStats& stats) override;
+  // How often progress() is worth calling.
+  [[nodiscard]] Duration tick() const;
+  // One line of a dry run; false when nobody reads it any more.
+  [[nodiscard]] bool pair(const Pair& pair);
+  // The summary, and the exit code. `signal`: its number where one ended the scan.
+  int end(ScanEnd end, const ScanStats& stats, std::optional<int> signal);
+  int end_dry_run(std::uint64_t pairs, std::optional<int> signal);
+
+ private:
+  // The steps as records among the others.
+  class StepRecords final : public StepSink {
+   public:
+    explicit StepRecords(Report& report) : report_(report) {}
+    void step(const Step& step) override;
+
+    // Steps before the first record, which is "start", wait for it.
+    void begin();
+
+   private:
+    Report& report_;
+    bool begun_ = false;
+    std::vector<std::string> early_;
+  };
+
+  void show(const PortResult& result);
+  void compare(const PortResult& result);
+  [[nodiscard]] int exit_code(ScanEnd end, const ScanStats& stats, std::optional<int> signal) const;
+
+  const App& app_;
+  const Options& options_;
+  Writer* out_ = nullptr;
+  std::optional<TextRows> rows_;
+  HostPorts host_ = read_host_ports();
+  StepRecords step_records_;
+  Explain explain_;
+  Progress progress_;
+  std::uint64_t drift_ = 0;
+  std::string first_error_;
+  std::string scope_;  // "scanning 254 hosts × 120 ports", of the progress line
+};
+
+}  // namespace pier::scan

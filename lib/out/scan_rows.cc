@@ -1,0 +1,118 @@
+#include "out/scan_rows.h"
+
+#include <fmt/core.h>
+
+#include "base/number.h"
+#include "out/progress.h"
+
+namespace pier {
+namespace {
+
+constexpr unsigned kBarCells = 10;
+
+std::string port_word(const PortResult& result) {
+  return fmt::format("{}/{}", result.port, to_string(result.protocol));
+}
+
+// Enough digits to see a small share, none for none.
+std::string percent(double share) {
+  if (share == 0) return "0.0%";
+  return share < 0.0001 ? "under 0.01%" : fmt::format("{:.2f}%", share * 100);
+}
+
+// "1 host", "254 hosts"
+std::string counted(std::uint64_t n, std::string_view what) {
+  return fmt::format("{} {}{}", format_count(n), what, n == 1 ? "" : "s");
+}
+
+// Beside the share that is done, probes still to come are hard to tell: retries depend on the answers.
+std::string time_left(const ScanStats& stats) {
+  const auto done = static_cast<double>(stats.done());
+  if (done == 0) return "?";
+  const double left = seconds(stats.elapsed) * (static_cast<double>(stats.pairs) - done) / done;
+  constexpr double kMost = 100.0 * 365 * 86400;
+  if (left > kMost) return "over 100 years";
+  return format_duration(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(left)));
+}
+
+}  // namespace
+
+std::vector<std::string> port_cells(const PortResult& result, std::string_view service,
+                                    std::string_view port_class) {
+  return {result.address.to_string(), port_word(result),       std::string(to_string(result.state)),
+          std::string(service),       std::string(port_class), result.reason};
+}
+
+JsonObject port_record(const PortResult& result, std::string_view service, std::string_view port_class) {
+  JsonObject record("port");
+  record.text("proto", to_string(result.protocol))
+      .text("host", result.host)
+      .text("addr", result.address.to_string())
+      .number("port", result.port)
+      .text("state", to_string(result.state))
+      .text("reason", result.reason);
+  if (service.empty())
+    record.null("service");
+  else
+    record.text("service", service);
+  record.text("class", port_class);
+  if (result.rtt)
+    record.number("rtt_us", result.rtt->count() / 1000);
+  else
+    record.null("rtt_us");
+  record.number("tries", result.tries);
+  return record;
+}
+
+std::vector<std::string> drift_cells(const PortResult& result, std::string_view change) {
+  return {"drift", result.address.to_string(), port_word(result), std::string(change),
+          std::string(to_string(result.state))};
+}
+
+JsonObject drift_record(const PortResult& result, std::string_view change) {
+  JsonObject record("drift");
+  record.text("change", change)
+      .text("proto", to_string(result.protocol))
+      .text("host", result.host)
+      .text("addr", result.address.to_string())
+      .number("port", result.port)
+      .text("state", to_string(result.state));
+  return record;
+}
+
+void add_stats(JsonObject& summary, const ScanStats& stats, unsigned retries_allowed) {
+  summary.number("pairs", stats.pairs)
+      .number("probes", stats.probes)
+      .number("answers", stats.answers)
+      .number("retries", stats.retries)
+      .real("estimated_loss", stats.estimated_loss())
+      .real("estimated_missed", stats.estimated_missed(retries_allowed))
+      .number("hosts", stats.hosts)
+      .number("hosts_up", stats.hosts_up);
+  for (const PortState state : kPortStates) summary.number(to_string(state), stats.count(state));
+  summary.real("elapsed", seconds(stats.elapsed));
+}
+
+std::string summary_line(const ScanStats& stats, unsigned retries_allowed, std::string_view ending) {
+  std::string line =
+      fmt::format("{}, {} ({} up), {} open", counted(stats.probes, "probe"), counted(stats.hosts, "host"),
+                  format_count(stats.hosts_up), format_count(stats.count(PortState::open)));
+  for (const PortState state : {PortState::filtered, PortState::error})
+    if (stats.count(state) > 0)
+      line += fmt::format(", {} {}", format_count(stats.count(state)), to_string(state));
+  line += fmt::format(", {} retransmitted", format_count(stats.retries));
+  if (stats.answers > 0)
+    line +=
+        fmt::format(": estimated missed {} of open ports", percent(stats.estimated_missed(retries_allowed)));
+  return line + fmt::format("; {}; {}", ending, format_duration(stats.elapsed));
+}
+
+std::string progress_line(const ScanStats& stats, unsigned retries_allowed) {
+  const double share =
+      stats.pairs == 0 ? 1 : static_cast<double>(stats.done()) / static_cast<double>(stats.pairs);
+  return fmt::format("{} {:.0f}%  {} probes  {} open  est. missed {}  ETA {}", progress_bar(share, kBarCells),
+                     share * 100, format_count(stats.probes), format_count(stats.count(PortState::open)),
+                     percent(stats.estimated_missed(retries_allowed)), time_left(stats));
+}
+
+}  // namespace pier

@@ -1,0 +1,38 @@
+// A scan's results as rows, records and the closing line. Services and classes are the caller's knowledge.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "out/ndjson.h"
+#include "scan/result.h"
+
+namespace pier {
+
+// ADDR  PORT/PROTO  STATE  SERVICE  CLASS  REASON
+[[nodiscard]] std::vector<std::string> port_cells(const PortResult& result, std::string_view service,
+                                                  std::string_view port_class);
+
+// {"type":"port","proto","host","addr","port","state","reason","service","class","rtt_us","tries"}; an
+// unassigned port has a null service, and what was not answered a null rtt_us.
+[[nodiscard]] JsonObject port_record(const PortResult& result, std::string_view service,
+                                     std::string_view port_class);
+
+// What --expect found different: "unexpected" for a port that is open and should not be, "missing" for one
+// that should be open and is not. DRIFT is the first cell: drift  ADDR  PORT/PROTO  CHANGE  STATE
+[[nodiscard]] std::vector<std::string> drift_cells(const PortResult& result, std::string_view change);
+[[nodiscard]] JsonObject drift_record(const PortResult& result, std::string_view change);
+
+// Adds the scan's numbers to the summary record.
+void add_stats(JsonObject& summary, const ScanStats& stats, unsigned retries_allowed);
+
+// "30,480 probes, 254 hosts (61 up), 43 open, 112 retransmitted: estimated missed 0.01% of open ports;
+// complete; 4.80 s". `ending` is "complete" or why it is not.
+[[nodiscard]] std::string summary_line(const ScanStats& stats, unsigned retries_allowed,
+                                       std::string_view ending);
+
+// "▕██████    ▏ 62%  18,900 probes  41 open  est. missed 0.0%  ETA 3.0 s"
+[[nodiscard]] std::string progress_line(const ScanStats& stats, unsigned retries_allowed);
+
+}  // namespace pier

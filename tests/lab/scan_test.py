@@ -1,0 +1,168 @@
+"""pier-scan and what the network answers: black holes, ICMP of every code, resets, missing routes and neighbours.
+
+Two hosts joined by a cable (namespaces): `a` scans, `b` is scanned; also what needs a loopback of its own.
+"""
+
+import json
+import socket
+import subprocess
+
+import harness
+from harness import Lab, TestCase, run
+
+
+class LabCase(TestCase):
+    def setUp(self):
+        self.lab = self.enterContext(Lab())
+        self.a, self.b = self.lab.a, self.lab.b
+
+    def serve(self, host, address, port):
+        sock = self.enterContext(host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET))
+        sock.bind((address, port))
+        sock.listen(64)
+        return sock.getsockname()[1]
+
+    def scan(self, *words, host=None, **options):
+        """(records of ports, summary, exit code) of a scan on host a, every state."""
+        cmd = ["pier-scan", "--json", "--all-states", *map(str, words)]
+        done = run((host or self.a).command(cmd), **options)
+        records = [json.loads(line) for line in done.lines]
+        self.assertTrue(records, done)
+        return [r for r in records if r["type"] == "port"], records[-1], done.code
+
+    def verdict(self, address, port=80, *words):
+        [record], _, code = self.scan("-p", port, "--probe-timeout", "300ms", *words, address)
+        return record["state"], record["reason"], code
+
+
+class Answers(LabCase):
+    def test_open_and_closed(self):
+        for address in (self.b.ip4, self.b.ip6):
+            self.serve(self.b, address, 80)
+            self.assertEqual(self.verdict(address), ("open", "syn-ack", 0))
+            self.assertEqual(self.verdict(address, 81), ("closed", "refused", 1))
+
+    def test_a_black_hole_is_filtered_after_all_tries(self):
+        self.b.drop("tcp dport 80")
+        for address in (self.b.ip4, self.b.ip6):
+            [record], summary, code = self.scan("-p", 80, "--probe-timeout", "100ms", "--retries", 2, address)
+            self.assertEqual((record["state"], record["reason"], record["tries"], code),
+                             ("filtered", "no answer", 3, 3))
+            self.assertEqual((summary["probes"], summary["retries"]), (3, 2))
+
+    def test_a_reset_is_closed(self):
+        self.b.reject("tcp dport 80", "tcp reset")
+        for address in (self.b.ip4, self.b.ip6):
+            self.assertEqual(self.verdict(address), ("closed", "refused", 1))
+
+    def test_icmp_of_every_code_is_filtered_with_the_code(self):
+        # nftables' name, the code on the wire, our word for it.
+        for kind, code, word in (("net-unreachable", 0, "network unreachable"), ("host-unreachable", 1, "host unreachable"),
+                                 ("prot-unreachable", 2, "protocol unreachable"),
+                                 ("port-unreachable", 3, "port unreachable"), ("net-prohibited", 9, "network prohibited"),
+                                 ("host-prohibited", 10, "host prohibited"),
+                                 ("admin-prohibited", 13, "communication prohibited")):
+            with self.subTest(kind=kind):
+                self.b.reject(f"meta nfproto ipv4 tcp dport {8000 + code}", f"icmp type {kind}")
+                self.assertEqual(self.verdict(self.b.ip4, 8000 + code), ("filtered", f"icmp 3/{code} ({word})", 3))
+
+    def test_icmpv6_of_every_code_is_filtered_with_the_code(self):
+        for kind, code, word in (("no-route", 0, "no route"), ("admin-prohibited", 1, "communication prohibited"),
+                                 ("addr-unreachable", 3, "address unreachable"),
+                                 ("port-unreachable", 4, "port unreachable")):
+            with self.subTest(kind=kind):
+                self.b.reject(f"meta nfproto ipv6 tcp dport {8000 + code}", f"icmpv6 type {kind}")
+                self.assertEqual(self.verdict(self.b.ip6, 8000 + code), ("filtered", f"icmpv6 1/{code} ({word})", 3))
+
+    def test_nobody_at_the_address_is_filtered(self):
+        for command in ("net.ipv4.neigh.eth0.retrans_time_ms=20", "net.ipv6.neigh.eth0.retrans_time_ms=20"):
+            subprocess.run(self.a.command(["sysctl", "-qw", command]), check=True)
+        for address in ("10.77.0.99", "fd77::99"):
+            with self.subTest(address=address):
+                state, reason, code = self.verdict(address, 80, "--probe-timeout", "20s")
+                self.assertEqual((state, code), ("filtered", 3))
+                self.assertIn("no neighbour answers", reason)
+
+
+class LocalFaults(LabCase):
+    def test_no_route_is_an_error(self):
+        for address in ("192.0.2.1", "2001:db8::1"):
+            state, reason, code = self.verdict(address)
+            self.assertEqual((state, code), ("error", 3))
+            self.assertIn("no route from this host", reason)
+
+    def test_a_prohibiting_route_is_an_error(self):
+        for kind in ("unreachable", "prohibit", "blackhole"):
+            self.a.ip("route", "add", kind, "198.51.100.0/24")
+            self.assertEqual(self.verdict("198.51.100.1")[0], "error", kind)
+            self.a.ip("route", "del", kind, "198.51.100.0/24")
+
+    def test_our_own_firewall_is_an_error(self):
+        self.a.nft("add table inet own\nadd chain inet own outgoing { type filter hook output priority 0; }\n"
+                   "add rule inet own outgoing tcp dport 80 reject with icmpx type admin-prohibited\n")
+        self.serve(self.b, self.b.ip4, 80)
+        self.serve(self.b, self.b.ip6, 80)
+        for address in (self.b.ip4, self.b.ip6):
+            state, reason, code = self.verdict(address)
+            self.assertEqual((state, code), ("error", 3), reason)
+            self.assertIn("this host", reason)
+
+    def test_an_error_beside_an_open_port_is_0(self):
+        self.serve(self.b, self.b.ip4, 80)
+        records, summary, code = self.scan("-p", 80, self.b.ip4, "192.0.2.1")
+        self.assertEqual(({r["addr"]: r["state"] for r in records}, code),
+                         ({self.b.ip4: "open", "192.0.2.1": "error"}, 0))
+        self.assertEqual((summary["open"], summary["error"], summary["closed"]), (1, 1, 0))
+
+    def test_32_descriptors_are_enough(self):
+        is_open = {self.serve(self.b, self.b.ip4, 0) for _ in range(5)}
+        command = f"ulimit -n 32; exec {harness.binary('pier-scan')} -q -p 20000-40000,{','.join(map(str, is_open))} {self.b.ip4}"
+        done = run(self.a.command(["sh", "-c", command]))
+        self.assertEqual({int(line.split("\t")[1].split("/")[0]) for line in done.lines}, is_open)
+        self.assertEqual(done.code, 0)
+
+
+class Lossy(LabCase):
+    def test_retries_find_what_a_lossy_network_hides(self):
+        """Every second SYN is dropped: each port needs about two probes, and the estimate says so."""
+        ports = {self.serve(self.b, self.b.ip4, 0) for _ in range(40)}
+        self.b.nft("add table inet lossy\nadd chain inet lossy incoming { type filter hook input priority 0; }\n"
+                   "add rule inet lossy incoming tcp flags & (syn | ack) == syn numgen inc mod 2 == 0 drop\n")
+        records, summary, code = self.scan("-p", ",".join(map(str, ports)), "--probe-timeout", "300ms",
+                                           "--retries", 10, self.b.ip4)
+        self.assertEqual(({r["port"] for r in records if r["state"] == "open"}, code), (ports, 0))
+        self.assertGreater(summary["retries"], 0)
+        self.assertEqual(summary["estimated_loss"],
+                         round(summary["retries"] / summary["probes"], 6), summary)
+
+
+class OwnLoopback(LabCase):
+    def test_all_65535_ports_twice_in_a_row(self):
+        truth = {self.serve(self.a, "127.0.0.1", 0) for _ in range(50)} | {self.serve(self.a, "127.0.0.1", p)
+                                                                         for p in (1, 80, 65535)}
+        for _ in range(2):
+            records, summary, code = self.scan("-p", "-", "127.0.0.1")
+            self.assertEqual({r["port"] for r in records if r["state"] == "open"}, truth)
+            self.assertEqual({r["port"] for r in records if r["state"] == "closed"}, set(range(1, 65536)) - truth)
+            self.assertEqual((summary["complete"], code), (True, 0))
+
+    def test_a_socket_that_meets_itself_is_never_open(self):
+        """64 ephemeral ports, all of them scanned: each probe meets itself with a chance of one in 64 or more."""
+        for family in ("127.0.0.1", "::1"):
+            subprocess.run(self.a.command(["sysctl", "-qw", "net.ipv4.ip_local_port_range=40000 40063"]), check=True)
+            met = 0
+            for _ in range(100):
+                records, summary, code = self.scan("-p", "40000-40063", family)
+                self.assertEqual(({r["state"] for r in records}, len(records), code), ({"closed"}, 64, 1))
+                met += summary["probes"] - summary["retries"] - 64
+                if met >= 3:
+                    break
+            self.assertGreater(met, 0, "the kernel never chose the target's port: the test saw nothing")
+
+    def test_a_listener_in_the_ephemeral_range_is_open_all_the_same(self):
+        subprocess.run(self.a.command(["sysctl", "-qw", "net.ipv4.ip_local_port_range=40000 40063"]), check=True)
+        for port in (40007, 40030):
+            self.serve(self.a, "127.0.0.1", port)
+        for _ in range(5):
+            records, _, _ = self.scan("-p", "40000-40063", "127.0.0.1")
+            self.assertEqual({r["port"] for r in records if r["state"] == "open"}, {40007, 40030})
