@@ -99,6 +99,7 @@ constexpr Command kCommand{
     .exits = kExits,
     .conflicts = kConflicts,
     .runs_command = true,
+    .operand = ValueKind::host,
 };
 
 struct Plan {
