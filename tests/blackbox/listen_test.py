@@ -132,11 +132,12 @@ class Refused(TestCase):
                                         f"{program} (pid {os.getpid()}, user {user})\n"))
 
     def test_taken_on_one_family_only_is_taken(self):
-        need_ipv6()
-        taken = self.raw_listener(socket.AF_INET6)
-        done = run(["pier-listen", taken.getsockname()[1]])
+        with Lab() as lab, lab.a.socket(socket.AF_INET6) as taken:  # where the number is free on IPv4
+            taken.bind(("::1", 9000))
+            taken.listen()
+            done = run(lab.a.command(["pier-listen", "9000"]))
         self.assertEqual(done.code, 2, done)
-        self.assertIn(f"bind [::1]:{taken.getsockname()[1]}: address in use by ", done.err)
+        self.assertIn("bind [::1]:9000: address in use by ", done.err)
 
     def test_a_taken_udp_port_names_its_owner(self):
         taken = self.raw_listener(kind=socket.SOCK_DGRAM)
