@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kProtocols{"tcp", "udp", "sctp", "dccp"};
 constexpr std::string_view kSource =
     "IANA Service Name and Transport Protocol Port Number Registry (RFC 6335)";
+
+constexpr std::size_t kBlock = 256;  // ports of one step of kBlocks
 
 using Fields = std::vector<std::string>;
 
@@ -147,6 +150,42 @@ Row read_row(const Fields& fields, const Columns& at) {
   return row;
 }
 
+// The ports and ranges of ports that a text names: "ports 28017, 28018 and 28019", "33436-33534".
+std::vector<std::pair<unsigned, unsigned>> ports_named_in(std::string_view text) {
+  std::vector<std::pair<unsigned, unsigned>> named;
+  const auto digits = [&](std::size_t at) {
+    return std::min(text.find_first_not_of("0123456789", at), text.size());
+  };
+  for (std::size_t at = 0; (at = text.find_first_of("0123456789", at)) != std::string_view::npos;) {
+    unsigned first = 0;
+    std::size_t end = digits(at);
+    std::from_chars(text.data() + at, text.data() + end, first);
+    unsigned last = first;
+    if (end + 1 < text.size() && text[end] == '-' && digits(end + 1) > end + 1) {
+      at = end + 1;
+      end = digits(at);
+      std::from_chars(text.data() + at, text.data() + end, last);
+    }
+    named.emplace_back(first, last);
+    at = end;
+  }
+  return named;
+}
+
+// Whether the row's note of unauthorized use is about this port. A note on a range of ports mostly names the
+// ports it means; one that names none of the range means all of it.
+bool used_without_assignment(const Row& row, std::size_t port) {
+  if (row.unauthorized_use.empty()) return false;
+  if (row.first == row.last) return true;
+  bool names_some = false;
+  for (const auto& [first, last] : ports_named_in(row.unauthorized_use)) {
+    if (first > row.last || last < row.first) continue;
+    if (port >= first && port <= last) return true;
+    names_some = true;
+  }
+  return !names_some;
+}
+
 // Texts, each once, NUL-terminated, in one block.
 class Pool {
  public:
@@ -242,29 +281,40 @@ class Table {
 
  private:
   void write_entries(std::ostream& out) {
-    std::vector<std::size_t> begins;
+    std::ostringstream blocks;
     std::size_t count = 0;
     out << "const Entry kEntries[] = {\n";
     for (unsigned protocol = 0; protocol < kProtocols.size(); ++protocol) {
-      begins.push_back(count);
       const std::vector<RowIds> ports = registry_.by_port(protocol);
+      std::size_t block = 0;
+      blocks << "{";
       for (std::size_t first = 0; first < ports.size();) {
         std::size_t end = first + 1;
-        while (end < ports.size() && ports[end] == ports[first]) ++end;
+        while (end < ports.size() && ports[end] == ports[first] &&
+               use_of(ports[end], end) == use_of(ports[first], first))
+          ++end;
         if (!ports[first].empty()) {
+          for (; block * kBlock <= end - 1; ++block) blocks << count << ",";
           write_entry(out, first, end - 1, ports[first]);
           ++count;
           if (named(ports[first])) assigned_[protocol] += end - first;
         }
         first = end;
       }
+      for (; block <= ports.size() / kBlock; ++block) blocks << count << ",";
+      blocks << "},\n";
     }
-    begins.push_back(count);
-    out << "};\nconst std::uint32_t kEntryBegin[5] = {";
-    for (const std::size_t begin : begins) out << begin << ", ";
-    out << "};\nconst Text kAliases[] = {";
+    if (count > UINT16_MAX) throw std::runtime_error("too many entries for the table's 16 bits");
+    out << "};\nconst std::uint16_t kBlocks[4][257] = {\n" << blocks.str() << "};\nconst Text kAliases[] = {";
     for (const std::uint32_t alias : aliases_) out << alias << ", ";
     out << "0};\n";
+  }
+
+  // The note of unauthorized use of one port, or empty.
+  std::string_view use_of(const RowIds& ids, std::size_t port) const {
+    for (const std::size_t i : ids)
+      if (used_without_assignment(registry_.rows[i], port)) return registry_.rows[i].unauthorized_use;
+    return {};
   }
 
   bool named(const RowIds& ids) const {
@@ -275,10 +325,8 @@ class Table {
   void write_entry(std::ostream& out, std::size_t first, std::size_t last, const RowIds& ids) {
     const Row* canonical = nullptr;
     std::vector<std::string> names;
-    std::string unauthorized_use;
     for (const std::size_t i : ids) {
       const Row& row = registry_.rows[i];
-      if (unauthorized_use.empty()) unauthorized_use = row.unauthorized_use;
       if (row.service.empty()) continue;
       if (canonical == nullptr)
         canonical = &row;
@@ -289,8 +337,8 @@ class Table {
     if (canonical == nullptr) canonical = &registry_.rows[ids.front()];
     out << "{" << first << "," << last << "," << pool_.offset(canonical->service) << ","
         << pool_.offset(canonical->description) << "," << pool_.offset(canonical->notes) << ","
-        << pool_.offset(unauthorized_use) << "," << (names.empty() ? 0 : aliases_.size()) << ","
-        << names.size() << "},\n";
+        << pool_.offset(std::string(use_of(ids, first))) << "," << (names.empty() ? 0 : aliases_.size())
+        << "," << names.size() << "},\n";
     for (const std::string& name : names) aliases_.push_back(pool_.offset(name));
   }
 

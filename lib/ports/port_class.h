@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace pier {
@@ -16,6 +17,12 @@ struct PortRange {
   [[nodiscard]] constexpr bool contains(std::uint16_t port) const { return port >= first && port <= last; }
   [[nodiscard]] friend constexpr bool operator==(PortRange, PortRange) = default;
 };
+
+// "80", or "8000-8100".
+[[nodiscard]] inline std::string to_string(PortRange range) {
+  const std::string first = std::to_string(range.first);
+  return range.first == range.last ? first : first + "-" + std::to_string(range.last);
+}
 
 enum class PortClass : std::uint8_t {
   well_known,  // 0 to 1023, also called system ports: assigned by IANA with the strictest review

@@ -10,7 +10,7 @@
 #pragma once
 
 #include <array>
-#include <bitset>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -25,19 +25,17 @@ namespace pier {
 
 class PortSet {
  public:
-  static constexpr std::size_t kPorts = 65536;
-
   void add(PortProtocols protocols, PortRange range);
   void remove(PortProtocols protocols, PortRange range);
   void add(const PortSet& other);
   void remove(const PortSet& other);
 
   [[nodiscard]] bool contains(PortProtocol protocol, std::uint16_t port) const {
-    return bits(protocol).test(port);
+    return (word(protocol, port / kWordBits) >> (port % kWordBits) & 1U) != 0;
   }
   [[nodiscard]] bool empty() const;
   [[nodiscard]] std::size_t size() const;  // pairs of port and transport
-  [[nodiscard]] std::size_t size(PortProtocol protocol) const { return bits(protocol).count(); }
+  [[nodiscard]] std::size_t size(PortProtocol protocol) const;
   // The transports that have a port in the set.
   [[nodiscard]] PortProtocols protocols() const;
 
@@ -48,9 +46,16 @@ class PortSet {
   // Calls `visit(port, protocol)` for each pair, by ascending port, tcp before udp.
   template <class Visit>
   void for_each(Visit visit) const {
-    for (std::size_t port = 0; port < kPorts; ++port)
-      for (const PortProtocol protocol : kPortProtocols)
-        if (bits(protocol).test(port)) visit(static_cast<std::uint16_t>(port), protocol);
+    for (std::size_t at = 0; at < kWords; ++at) {
+      Word any = 0;
+      for (const Words& words : words_) any |= words[at];
+      for (; any != 0; any &= any - 1) {
+        const auto port =
+            static_cast<std::uint16_t>(at * kWordBits + static_cast<unsigned>(std::countr_zero(any)));
+        for (const PortProtocol protocol : kPortProtocols)
+          if (contains(protocol, port)) visit(port, protocol);
+      }
+    }
   }
 
   // The shortest text that parse_port_set() turns into the same set, given the same `unqualified` transports
@@ -60,11 +65,16 @@ class PortSet {
   [[nodiscard]] friend bool operator==(const PortSet&, const PortSet&) = default;
 
  private:
-  using Bits = std::bitset<kPorts>;
-  [[nodiscard]] const Bits& bits(PortProtocol p) const { return bits_[static_cast<std::size_t>(p)]; }
-  [[nodiscard]] Bits& bits(PortProtocol p) { return bits_[static_cast<std::size_t>(p)]; }
+  using Word = std::uint64_t;
+  static constexpr std::size_t kWordBits = 64;
+  static constexpr std::size_t kWords = 65536 / kWordBits;
+  using Words = std::array<Word, kWords>;
 
-  std::array<Bits, kPortProtocols.size()> bits_;
+  [[nodiscard]] const Words& words(PortProtocol p) const { return words_[static_cast<std::size_t>(p)]; }
+  [[nodiscard]] Words& words(PortProtocol p) { return words_[static_cast<std::size_t>(p)]; }
+  [[nodiscard]] Word word(PortProtocol p, std::size_t at) const { return words(p)[at]; }
+
+  std::array<Words, kPortProtocols.size()> words_{};  // one bit a port
 };
 
 struct PortSetRules {
@@ -75,6 +85,9 @@ struct PortSetRules {
   // Port 0 is a port (classify) or an error (scan). `-`, `-100` and `common` never include it.
   bool port_zero = false;
 };
+
+// `80`, `8000-8100`, `-100`, `65000-` or `-`: the part of the grammar that is digits and dashes only.
+[[nodiscard]] Result<PortRange> parse_port_range(std::string_view text, bool port_zero);
 
 // A usage error quotes the item and says what fits; one bad item refuses the list. A set without any port,
 // such as `80,!80`, is an error too.

@@ -18,15 +18,15 @@ constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-std::span<const table::Entry> entries(PortProtocol protocol) {
-  const auto which = static_cast<std::size_t>(protocol);
-  return {table::kEntries + table::kEntryBegin[which], table::kEntries + table::kEntryBegin[which + 1]};
-}
-
 const table::Entry* entry_of(PortProtocol protocol, std::uint16_t port) {
-  const auto all = entries(protocol);
-  const auto at = std::ranges::lower_bound(all, port, {}, &table::Entry::last);
-  return at != all.end() && at->first <= port ? &*at : nullptr;
+  const auto& blocks = table::kBlocks[static_cast<std::size_t>(protocol)];
+  const std::size_t block = port / 256;
+  const std::span<const table::Entry> near(table::kEntries + blocks[block],
+                                           table::kEntries + blocks[block + 1]);
+  // The first that ends at the port or later; where none of these does, it is the one behind them.
+  const auto at = std::ranges::lower_bound(near, port, {}, &table::Entry::last);
+  const table::Entry* const entry = near.data() + (at - near.begin());
+  return entry != table::kEntries + blocks[256] && entry->first <= port ? entry : nullptr;
 }
 
 std::span<const table::Name> names() {

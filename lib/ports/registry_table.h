@@ -42,10 +42,11 @@ struct Facts {
 };
 
 extern const char kPool[];
-// Transport after transport; those of transport t are kEntries[kEntryBegin[t]] up to kEntryBegin[t + 1],
-// sorted and without overlap.
+// Transport after transport, each sorted and without overlap.
 extern const Entry kEntries[];
-extern const std::uint32_t kEntryBegin[5];
+// kBlocks[t][b] is the first entry of transport t that ends at port 256 * b or later, and kBlocks[t][256] the
+// end of the transport's entries: a search looks at a few neighbouring entries and not across the table.
+extern const std::uint16_t kBlocks[4][257];
 extern const Text kAliases[];
 // Sorted by name in lower case, then in the order of the file.
 extern const Name kNames[];

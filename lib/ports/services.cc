@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <utility>
 
 #include "base/suggest.h"
 #include "ports/common.h"
@@ -108,6 +107,17 @@ constexpr std::array kTlsServices{TlsService{"https", "RFC 9110"},
                                   TlsService{"tl1-raw-ssl", "IANA"},
                                   TlsService{"netconf-ch-tls", "RFC 8071"}};
 
+// The services of the common ports, by ascending port, and the names that only users have.
+std::vector<std::string_view> common_names() {
+  std::vector<std::string_view> names;
+  common_ports().for_each([&](std::uint16_t port, PortProtocol protocol) {
+    const std::string_view service = service_of(protocol, port);
+    if (!service.empty()) names.push_back(service);
+  });
+  for (const CustomaryName& customary : kCustomaryNames) names.emplace_back(customary.typed);
+  return names;
+}
+
 }  // namespace
 
 std::vector<ServicePort> resolve_service(std::string_view name) {
@@ -134,25 +144,25 @@ std::optional<std::uint16_t> service_port(std::string_view name, std::string_vie
 std::string nearest_service(std::string_view name) {
   std::string typed;
   for (const char c : name) typed += lower(c);
-  std::vector<std::string_view> names = service_names();
-  for (const CustomaryName& customary : kCustomaryNames) names.emplace_back(customary.typed);
   // Measuring the distance to thousands of names takes milliseconds; most of them cannot be near.
   const std::uint64_t letters = letters_of(typed);
+  std::vector<std::string_view> names = service_names();
   std::erase_if(names, [&](std::string_view candidate) {
-    const std::size_t most = std::max(typed.size(), candidate.size()) / 3;
-    // One edit changes the set of letters by at most two: one goes, one comes.
-    return !candidate.starts_with(typed) &&
-           static_cast<std::size_t>(std::popcount(letters ^ letters_of(candidate))) > 2 * most;
+    const std::size_t longer = std::max(typed.size(), candidate.size());
+    const std::size_t most = longer / 3;
+    // One edit changes the length by at most one and the set of letters by at most two: one goes, one comes.
+    const bool near = longer - std::min(typed.size(), candidate.size()) <= most &&
+                      static_cast<std::size_t>(std::popcount(letters ^ letters_of(candidate))) <= 2 * most;
+    return !near && !candidate.starts_with(typed);
   });
-  // Of names equally near the first one wins: what is commonly met, then what has the lower port.
-  const PortSet common = common_ports();
-  const auto rank = [&](std::string_view candidate) {
-    const std::vector<ServicePort> places = resolve_service(candidate);
-    const ServicePort& place = places.front();
-    return std::pair(!common.contains(place.protocol, place.ports.first), place.ports.first);
+  const std::string_view best = nearest(typed, names);
+  // Of names equally near, one that is commonly met is meant, and of those the one with the lower port.
+  const std::vector<std::string_view> usual = common_names();
+  const std::string_view known = nearest(typed, usual);
+  const auto distance = [&](std::string_view to) {
+    return typed.size() >= 3 && to.starts_with(typed) ? 1 : edit_distance(typed, to);
   };
-  std::ranges::stable_sort(names, {}, rank);
-  return std::string(nearest(typed, names));
+  return std::string(!known.empty() && distance(known) <= distance(best) ? known : best);
 }
 
 std::span<const TlsService> tls_services() {
