@@ -15,6 +15,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # And it takes an empty std::optional, copied into a std::function, for a use of what was never written (GCC bug 80635).
   target_compile_options(pier_options INTERFACE -Wno-maybe-uninitialized)
 endif()
+# std::stable_sort of g++ 12's library uses what its own header calls deprecated, and clang reports that.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(pier_options INTERFACE -Wno-deprecated-declarations)
+endif()
 # fmt is used without a locale (nothing here formats by locale); its code is compiled once, in base/fmt.cc.
 # Time-of-day and file sizes are 64 bits on every architecture.
 target_compile_definitions(pier_options INTERFACE FMT_STATIC_THOUSANDS_SEPARATOR=1 _FILE_OFFSET_BITS=64

@@ -29,7 +29,7 @@ constexpr Flag kFlags[] = {
      .value = "I/N",
      .kind = ValueKind::text,
      .group = "What",
-     .brief = "the I-th of N equal parts; needs --seed"},
+     .brief = "the I-th of N equal parts of the same scan"},
     {.name = "dry-run", .group = "What", .brief = "only say what would be asked, in order; opens no socket"},
     {.name = "connect",
      .group = "How",
@@ -66,7 +66,7 @@ constexpr Flag kFlags[] = {
      .value = "N",
      .kind = ValueKind::number,
      .group = "How",
-     .brief = "of the order of probes; the same seed, the same order (default: random)"},
+     .brief = "of the order of probes; the same seed, the same order (default: random; 0 with --shard)"},
     {.name = "source",
      .value = "ADDR",
      .kind = ValueKind::text,
@@ -112,7 +112,7 @@ constexpr Example kExamples[] = {
     {"pier-scan 10.0.0-3.1-254 --exclude 10.0.2.0/24 --rate 500", "gently, and leaving out a network"},
     {"pier-scan @hosts.txt -p https --json -o scan.ndjson", "a list of hosts; records to a file"},
     {"pier-scan web1 web2 -p 1-1024 --expect 22,443", "exit 1 when anything else is open, or these are not"},
-    {"pier-scan 10.0.0.0/8 -p 443 --seed 7 --shard 2/8", "the second of eight machines' parts"},
+    {"pier-scan 10.0.0.0/8 -p 443 --shard 2/8", "the second of eight machines' parts"},
 };
 constexpr ExitNote kExits[] = {
     {"0", "something is open; --expect: just what was expected"},

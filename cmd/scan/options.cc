@@ -87,8 +87,8 @@ Result<void> check_family(const TargetSet& targets, const ProbeSource& source) {
 }
 
 NameLookup lookup(const ProbeSource& source, StepSink* steps) {
-  const auto family = source.address ? std::optional(source.address->family()) : std::nullopt;
-  return [family, steps](const std::string& name) {
+  return [&source, steps](const std::string& name) {
+    const auto family = source.address ? std::optional(source.address->family()) : std::nullopt;
     auto addresses = resolve_now(name, family);
     if (steps != nullptr) {
       std::string text = name + ":";
@@ -130,14 +130,12 @@ Result<Options> read_options(const App& app) {
     const auto shard = Shard::parse(*text);
     if (!shard) return std::unexpected(shard.error());
     options.shard = *shard;
-    if (!args.has("seed"))
-      return usage_error("--shard", *text,
-                         "needs --seed, the same for every shard: each has its own otherwise");
   }
   options.probe_timeout = args.duration("probe-timeout").value_or(kProbeTimeout);
   if (options.probe_timeout <= Duration::zero())
     return usage_error("--probe-timeout", *args.text("probe-timeout"), "no answer comes in no time");
-  options.seed = args.number("seed").value_or(random_seed());
+  // The parts of a scan fit each other only in one order.
+  options.seed = args.number("seed").value_or(args.has("shard") ? kShardSeed : random_seed());
   options.limits.window = args.number("window").value_or(kWindow);
   options.limits.retries = static_cast<unsigned>(args.number("retries").value_or(kRetries));
   options.limits.rate = args.number("rate");

@@ -19,6 +19,7 @@ namespace pier::scan {
 
 constexpr std::size_t kWindow = 512;
 constexpr unsigned kRetries = 2;
+constexpr std::uint64_t kShardSeed = 0;  // with --shard and without --seed: the same on every machine
 constexpr Duration kProbeTimeout = std::chrono::seconds(1);
 
 struct Options {

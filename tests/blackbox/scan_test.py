@@ -245,7 +245,7 @@ class Usage(ScanCase):
             (["--state", "open", "--all-states", LOOPBACK], ["--all-states"]),
             (["--shard", "3/2", "--seed", "1", LOOPBACK], ["'3/2'"]),
             (["--shard", "0/2", "--seed", "1", LOOPBACK], ["'0/2'"]),
-            (["--shard", "1/2", LOOPBACK], ["--seed"]),
+            (["--shard", "auto", LOOPBACK], ["'auto'"]),
             (["--seed", "x", LOOPBACK], ["'x'"]),
             (["--window", "0", LOOPBACK], ["'0'"]),
             (["--probe-timeout", "0", LOOPBACK], ["--probe-timeout"]),
@@ -289,11 +289,12 @@ class Order(ScanCase):
         self.assertEqual({p[:2] for p in order}, {("probe", "tcp")})
 
     def test_shards_are_disjoint_and_complete(self):
-        words = ["--dry-run", "-p", "1-33", "10.0.0.0/29", "--seed", "9"]
-        whole = self.scan(*words).lines
-        parts = [self.scan(*words, "--shard", f"{i}/3").lines for i in (1, 2, 3)]
-        self.assertEqual(sorted(sum(parts, [])), sorted(whole))
-        self.assertLessEqual(max(map(len, parts)) - min(map(len, parts)), 1)
+        for seed in ([], ["--seed", "9"]):
+            words = ["--dry-run", "-p", "1-33", "10.0.0.0/29", *seed]
+            whole = self.scan(*words).lines
+            parts = [self.scan(*words, "--shard", f"{i}/3").lines for i in (1, 2, 3)]
+            self.assertEqual(sorted(sum(parts, [])), sorted(whole))
+            self.assertLessEqual(max(map(len, parts)) - min(map(len, parts)), 1)
 
     def test_both_transports_are_planned(self):
         done = self.scan("--dry-run", "-p", "T:80,U:53", "10.0.0.1")

@@ -13,7 +13,7 @@ namespace {
 TEST(Permutation, IsABijectionForEverySmallSize) {
   std::vector<std::uint64_t> sizes;
   for (std::uint64_t size = 1; size <= 520; ++size) sizes.push_back(size);
-  for (const std::uint64_t size : {1009, 4095, 4096, 4097, 65535, 65536, 65537, 104729})
+  for (const std::uint64_t size : {1009U, 4095U, 4096U, 4097U, 65535U, 65536U, 65537U, 104729U})
     sizes.push_back(size);
   for (const std::uint64_t size : sizes) {
     for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{1}, UINT64_MAX}) {
