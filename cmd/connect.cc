@@ -110,9 +110,11 @@ Result<std::optional<SocketAddress>> source_of(const Parsed& args, const Endpoin
   const auto port = static_cast<std::uint16_t>(args.number("source-port").value_or(0));
   const auto text = args.text("source");
   if (!text) {
-    if (!args.has("source-port")) return std::nullopt;
-    // The port alone: the address is left to the kernel, in the family of each attempt.
-    return SocketAddress(IpAddress::any(args.has("ipv6") ? Family::ipv6 : Family::ipv4), port);
+    if (args.has("source-port") &&
+        !(endpoint.transport == Transport::tcp || endpoint.transport == Transport::udp))
+      return usage_error("--source-port", std::to_string(port),
+                         "only an Internet address has a port to come from");
+    return std::nullopt;
   }
   if (text->starts_with("unix:")) {
     if (endpoint.transport != Transport::unix_dgram)
@@ -177,6 +179,8 @@ Result<Plan> make_plan(const Parsed& args) {
     dial.connect.endpoint = std::move(endpoint);
     dial.connect.family = *family;
     dial.connect.source = *source;
+    if (!*source && args.has("source-port"))
+      dial.connect.source_port = static_cast<std::uint16_t>(*args.number("source-port"));
     dial.connect.timeout = args.duration("connect-timeout");
     dial.wait = args.duration("wait");
     plan.dials.push_back(std::move(dial));

@@ -47,9 +47,10 @@ RelayRules relay_rules(const App& app, const StdioStream& local, bool listening,
   const Parsed& args = app.args;
   RelayRules rules;
   rules.send = !args.has("recv-only");
-  // Row 11: a server under systemd, nohup or cron has nothing to say, and that is no end of anything.
-  if (listening && local.in_kind() == FdKind::null_device) rules.send = false;
   rules.receive = !args.has("send-only");
+  // Row 11: a server under systemd, nohup or cron has nothing to say, and that is no end of anything. One
+  // that is to send only has sent it all (row 13).
+  if (listening && rules.receive && local.in_kind() == FdKind::null_device) rules.send = false;
   rules.half_close = !args.has("no-half-close");
   rules.keep_input = args.has("keep-stdin");
   rules.input_is_terminal = local.in_kind() == FdKind::terminal;

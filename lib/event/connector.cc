@@ -140,6 +140,7 @@ void Connector::State::race(std::vector<SocketAddress> addresses) {
   RacePlan plan{.addresses = std::move(addresses),
                 .transport = plan_.endpoint.transport,
                 .source = plan_.source,
+                .source_port = plan_.source_port,
                 .deadline = deadline_,
                 .stagger = plan_.stagger,
                 .steps = plan_.steps};

@@ -13,6 +13,7 @@
 #include "event/loop.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/socket_file.h"
 #include "net/step.h"
 
 namespace pier {
@@ -23,6 +24,8 @@ struct ConnectPlan {
   // Bound before connecting; with port 0 the kernel chooses late (IP_BIND_ADDRESS_NO_PORT). Only addresses of
   // its family are tried.
   std::optional<SocketAddress> source = {};
+  // In place of `source`: this port alone, at whatever address of each attempt's family the kernel chooses.
+  std::optional<std::uint16_t> source_port = {};
   // For everything, resolving included; none waits as long as the kernel does.
   std::optional<Duration> timeout = {};
   Duration stagger = std::chrono::milliseconds(250);  // RFC 8305, section 5: "Connection Attempt Delay"
@@ -41,7 +44,8 @@ struct Attempt {
 struct Connected {
   Fd fd;  // non-blocking
   SocketAddress peer;
-  Duration took{};  // of the winning attempt
+  Duration took{};       // of the winning attempt
+  SocketFile file = {};  // of a Unix source path: to be kept as long as the descriptor
 };
 
 // Runs until it calls back, once, never from inside the constructor; destroying it cancels and closes all

@@ -2,6 +2,7 @@
 
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -166,12 +167,7 @@ Result<Listener> Listener::open(const ListenPlan& plan) {
       auto bound = open_unix(plan);
       if (!bound) return std::unexpected(bound.error());
       listener.sockets_.push_back(std::move(*bound));
-      struct stat file{};
-      if (!plan.endpoint.path.starts_with('@') && ::lstat(plan.endpoint.path.c_str(), &file) == 0) {
-        listener.path_ = plan.endpoint.path;
-        listener.device_ = file.st_dev;
-        listener.inode_ = file.st_ino;
-      }
+      listener.file_ = SocketFile(listener.sockets_.front().address);
       if (const auto listening = listen_all(listener.sockets_, plan); !listening)
         return std::unexpected(listening.error());
       break;
@@ -189,24 +185,12 @@ Result<Listener> Listener::open(const ListenPlan& plan) {
   return listener;
 }
 
-Listener::~Listener() {
-  remove_file();
-  close();
-}
-
 std::uint16_t Listener::port() const {
   return sockets_.empty() ? std::uint16_t{0} : sockets_.front().address.port();
 }
 
 void Listener::close() {
   sockets_.clear();
-}
-
-void Listener::remove_file() {
-  if (path_.empty()) return;
-  struct stat file{};
-  if (::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_)
-    ::unlink(path_.c_str());
 }
 
 }  // namespace pier

@@ -1,8 +1,6 @@
 // Opening the sockets of a server: bound, and listening where the transport has connections.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "base/fd.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/socket_file.h"
 #include "net/step.h"
 
 namespace pier {
@@ -40,7 +39,7 @@ class Listener {
   Listener(Listener&&) noexcept = default;
   Listener& operator=(Listener&&) noexcept = delete;
   // Closes, and removes the Unix socket file if it is still the one made here.
-  ~Listener();
+  ~Listener() = default;
 
   [[nodiscard]] std::vector<Bound>& sockets() { return sockets_; }
   [[nodiscard]] const std::vector<Bound>& sockets() const { return sockets_; }
@@ -50,12 +49,8 @@ class Listener {
 
  private:
   Listener() = default;
-  void remove_file();
-
   std::vector<Bound> sockets_;
-  std::string path_;  // the Unix socket file to remove, or empty
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
+  SocketFile file_;
 };
 
 }  // namespace pier

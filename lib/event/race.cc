@@ -10,6 +10,7 @@
 
 #include "base/number.h"
 #include "net/socket.h"
+#include "net/socket_file.h"
 
 namespace pier {
 namespace {
@@ -25,20 +26,26 @@ constexpr int kMostSelfConnects = 3;
 // What has become of an attempt by now.
 enum class Fate { won, waiting, lost };
 
-Result<void> bind_source(const Fd& fd, const RacePlan& plan) {
-  if (!plan.source) {
+// What an attempt to reach `target` is bound to first.
+std::optional<SocketAddress> source_of(const RacePlan& plan, const SocketAddress& target) {
+  if (plan.source || !plan.source_port || !target.is_ip()) return plan.source;
+  return SocketAddress(IpAddress::any(target.ip().family()), *plan.source_port);
+}
+
+Result<void> bind_source(const Fd& fd, const std::optional<SocketAddress>& source, const RacePlan& plan) {
+  if (!source) {
     if (plan.transport != Transport::unix_dgram) return {};
     sockaddr_storage nameless{};
     nameless.ss_family = AF_UNIX;
     return bind_socket(fd, SocketAddress::from(nameless, sizeof(sa_family_t)), plan.steps);
   }
   Result<void> set;
-  if (plan.source->is_ip() && plan.source->port() == 0)
+  if (source->is_ip() && source->port() == 0)
     set = set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT");
   else if (plan.transport == Transport::tcp)
     set = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
   if (!set) return set;
-  return bind_socket(fd, *plan.source, plan.steps);
+  return bind_socket(fd, *source, plan.steps);
 }
 
 // The end of the sentence that tells of a success.
@@ -46,7 +53,7 @@ std::string success_text(const RacePlan& plan, const SocketAddress& local, Durat
   std::string text = is_datagram(plan.transport) ? "the peer is fixed, and nothing is sent yet"
                                                  : "connected in " + format_duration(took);
   if (local.is_ip()) {
-    const bool chosen = !plan.source || plan.source->port() == 0;
+    const bool chosen = (plan.source ? plan.source->port() : plan.source_port.value_or(0)) == 0;
     text += (chosen ? "; the kernel gave us port " : "; from port ") + std::to_string(local.port());
   }
   return text;
@@ -62,6 +69,7 @@ struct Race::State {
   // One address being tried. The descriptor goes after what watches it.
   struct Try {
     Fd fd;
+    SocketFile file;  // of a Unix source path
     Watch watch;
     Timer retry;
     Duration backoff = kFirstBackoff;
@@ -123,7 +131,10 @@ Fate Race::State::begin(std::size_t index) {
   auto fd = open_socket(plan_.transport, plan_.addresses[index].domain(), plan_.steps);
   if (!fd) return lose_in_setup(index, fd.error());
   attempt.fd = std::move(*fd);
-  if (const auto bound = bind_source(attempt.fd, plan_); !bound) return lose_in_setup(index, bound.error());
+  const auto source = source_of(plan_, plan_.addresses[index]);
+  if (const auto bound = bind_source(attempt.fd, source, plan_); !bound)
+    return lose_in_setup(index, bound.error());
+  if (source) attempt.file = SocketFile(*source);
   return connect(index);
 }
 
@@ -177,6 +188,7 @@ Fate Race::State::lose(std::size_t index, int code, bool local) {
   attempt.waiting = false;
   attempt.watch.cancel();
   attempt.fd.reset();
+  attempt.file = {};
   return Fate::lost;
 }
 
@@ -206,7 +218,7 @@ void Race::State::win(std::size_t index, const SocketAddress& local) {
     result_.attempts[other].took = now() - tries_[other]->started;
     tell(other, "close", ": another address was faster", "ok");
   }
-  result_.winner = Connected{std::move(winner.fd), plan_.addresses[index], took};
+  result_.winner = Connected{std::move(winner.fd), plan_.addresses[index], took, std::move(winner.file)};
   finish();
 }
 

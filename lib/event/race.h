@@ -20,7 +20,8 @@ namespace pier {
 struct RacePlan {
   std::vector<SocketAddress> addresses = {};  // in the order in which they are tried
   Transport transport = Transport::tcp;
-  std::optional<SocketAddress> source = {};  // of the family of all the addresses
+  std::optional<SocketAddress> source = {};       // of the family of all the addresses
+  std::optional<std::uint16_t> source_port = {};  // in place of it: the port alone, in each one's family
   Deadline deadline = {};
   Duration stagger = std::chrono::milliseconds(250);
   StepSink* steps = nullptr;  // must outlive the race

@@ -1,6 +1,7 @@
 #include "out/session_report.h"
 
 #include <fmt/core.h>
+#include <sys/socket.h>
 
 #include "base/number.h"
 
@@ -13,7 +14,9 @@ std::string_view closed_first(const RelayResult& result) {
 
 // What stands for the peer in a line: an unnamed Unix client has nothing but its number.
 std::string name_of(const Session& session) {
-  if (session.peer.is_unix() && session.peer.path().empty()) return fmt::format("client {}", session.id);
+  const bool nameless =
+      session.peer.is_unix() ? session.peer.path().empty() : session.peer.domain() == AF_UNSPEC;
+  if (nameless) return fmt::format("client {}", session.id);
   return session.peer.to_string();
 }
 

@@ -16,6 +16,15 @@ namespace {
 constexpr std::size_t kLargest = 65536;
 constexpr std::size_t kOutputQueue = 4 * kLargest;
 
+// Between two looks whether a receiver has room again.
+constexpr Duration kFirstRetry = std::chrono::milliseconds(1);
+constexpr Duration kLastRetry = std::chrono::milliseconds(100);
+
+// A Unix socket that was not bound: recvfrom(2) gives no address at all.
+bool is_nameless(const SocketAddress& address) {
+  return address.domain() == AF_UNSPEC || (address.is_unix() && address.path().empty());
+}
+
 }  // namespace
 
 DatagramRelay::DatagramRelay(Loop& loop, std::vector<Fd> sockets, std::optional<SocketAddress> peer,
@@ -112,14 +121,23 @@ DatagramRelay::Peer* DatagramRelay::peer_from(std::size_t index, const SocketAdd
 
 void DatagramRelay::fix_peer(std::size_t index, const SocketAddress& address) {
   accept_timer_.cancel();
-  if (peers_.size() == kMostPeers) peers_.erase(peers_.begin());
+  if (peers_.size() == kMostPeers) forget(0);
   // With one peer only, the kernel keeps strangers out and tells of ICMP errors. A Unix client without a name
   // can't be connected to.
-  if (server_ && !plan_.keep_open && !(address.is_unix() && address.path().empty()))
+  if (server_ && !plan_.keep_open && !is_nameless(address))
     ::connect(sockets_[index].get(), address.data(), address.size());
   Peer peer{{next_id_++, address, local_address(sockets_[index].get()), true}, index};
   peers_.push_back(peer);
   observer_.connected(peers_.back().session);
+}
+
+void DatagramRelay::forget(std::size_t number) {
+  const Peer gone = peers_[number];
+  peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(number));
+  if (pending_next_ > number) --pending_next_;
+  forgotten_received_ += gone.received;
+  forgotten_sent_ += gone.sent;
+  observer_.closed(gone.session, result_of(gone));
 }
 
 void DatagramRelay::on_input() {
@@ -169,8 +187,10 @@ void DatagramRelay::send_pending() {
 
 // True when the datagram is on its way, or can never be.
 bool DatagramRelay::send_to(Peer& peer) {
+  const bool many = server_ && plan_.keep_open;
+  if (many && is_nameless(peer.session.peer)) return true;  // it can't be answered
   const int fd = sockets_[peer.socket].get();
-  const bool connected = !server_ || !plan_.keep_open;
+  const bool connected = !many;
   const bool named = !connected || (server_ && peer.session.peer.is_unix());
   const ssize_t sent = retry_eintr([&] {
     return ::sendto(fd, pending_.data(), pending_.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
@@ -178,22 +198,46 @@ bool DatagramRelay::send_to(Peer& peer) {
   });
   if (sent >= 0) {
     peer.sent += static_cast<std::uint64_t>(sent);
+    last_activity_ = now();
+    retry_pause_ = kFirstRetry;
     return true;
   }
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
-    blocked_ = true;
+  const int code = errno;
+  if (code == EAGAIN || code == EWOULDBLOCK || code == ENOBUFS) {
+    wait_to_send(peer, code);
     return false;
   }
-  socket_failed(errno);
+  if (many && peer.session.peer.is_unix()) {
+    forget(static_cast<std::size_t>(&peer - peers_.data()));  // its socket has gone; the next moves up
+    return false;
+  }
+  socket_failed(code);
   return true;
+}
+
+// poll(2) tells of room in our own queue, and of the peer's only where the socket is connected to it; a full
+// queue of the device (ENOBUFS) it does not know at all. There, trying again is all there is.
+void DatagramRelay::wait_to_send(const Peer& peer, int code) {
+  blocked_ = true;
+  const bool told_by_poll = code != ENOBUFS && (!peer.session.peer.is_unix() || !server_);
+  if (told_by_poll) return;
+  retry_pause_ = std::clamp(retry_pause_, kFirstRetry, kLastRetry);
+  retry_timer_ = loop_.timer(Deadline(now() + retry_pause_), [this] {
+    blocked_ = false;
+    settle();
+  });
+  retry_pause_ *= 2;
 }
 
 void DatagramRelay::socket_failed(int code) {
   // One of many peers has gone: that is no matter of the others.
   if (server_ && plan_.keep_open) return;
   const std::string who = peers_.empty() ? std::string() : peers_.front().session.peer.to_string();
-  const std::string why =
-      code == ECONNREFUSED ? "connection refused (ICMP port unreachable): nobody listens there" : "";
+  std::string why;
+  if (!peers_.empty() && is_nameless(peers_.front().session.peer))
+    why = "the client has not bound its socket to a name, so it can't be answered";
+  else if (code == ECONNREFUSED && !peers_.empty() && peers_.front().session.peer.is_ip())
+    why = "connection refused (ICMP port unreachable): nobody listens there";
   drain_output();
   finish(Error{ErrorKind::failed, "send", who, code, why});
 }
@@ -241,7 +285,7 @@ void DatagramRelay::arm_accept_timeout() {
 void DatagramRelay::update_interest() {
   if (finished_) return;
   const bool read = !plan_.rules.receive || output_.free() >= kLargest;
-  const bool write = blocked_ && has_pending_;
+  const bool write = blocked_ && has_pending_ && !retry_timer_.active();
   for (Watch& watch : watches_) watch.set(interest(read, write));
   // Without anybody to send to, the input waits.
   if (plan_.rules.send && !input_ended_ && !has_pending_ && !peers_.empty())
@@ -261,6 +305,8 @@ RelayResult DatagramRelay::result_of(const Peer& peer) const {
 
 RelayResult DatagramRelay::total() const {
   RelayResult result;
+  result.received = forgotten_received_;
+  result.sent = forgotten_sent_;
   for (const Peer& peer : peers_) {
     result.received += peer.received;
     result.sent += peer.sent;
@@ -278,6 +324,7 @@ void DatagramRelay::finish(std::optional<Error> error, bool output_closed) {
   end_timer_.cancel();
   idle_timer_.cancel();
   accept_timer_.cancel();
+  retry_timer_.cancel();
   if (error && error->kind == ErrorKind::deadline) (void)local_.write(output_.data());
   RelayResult ended = total();
   ended.error = std::move(error);

@@ -67,6 +67,8 @@ class DatagramRelay {
   void fix_peer(std::size_t index, const SocketAddress& address);
   void send_pending();
   bool send_to(Peer& peer);
+  void wait_to_send(const Peer& peer, int code);
+  void forget(std::size_t number);
   void drain_output();
   void socket_failed(int code);
   void settle();
@@ -91,7 +93,11 @@ class DatagramRelay {
   std::vector<Watch> watches_;
   Watch input_watch_, output_watch_;
   Timer end_timer_, idle_timer_, accept_timer_;
+  Timer retry_timer_;  // while blocked_ is nothing that poll would tell the end of
+  Duration retry_pause_{};
   std::vector<Peer> peers_;
+  std::uint64_t forgotten_received_ = 0;  // of peers no longer among them
+  std::uint64_t forgotten_sent_ = 0;
   std::uint64_t next_id_ = 1;
   CrlfFilter crlf_;
   std::vector<std::byte> pending_;  // a datagram read from the input and not yet sent

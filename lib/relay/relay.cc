@@ -208,7 +208,13 @@ void Relay::update_interest() {
 }
 
 void Relay::await_acknowledgement(Duration wait) {
-  // The kernel has no event for "acknowledged"; the look is repeated at growing distances up to 20 ms.
+  // The kernel has no event for "acknowledged"; the look is repeated at growing distances up to 20 ms. A
+  // reset is looked for too: it leaves the count as it is, and its event may be one that is no longer
+  // listened to.
+  if (const int code = net_.take_failure(); code != 0) {
+    net_failed(code);
+    return settle();
+  }
   if (net_.unacknowledged() == 0) {
     net_.discard_input();
     return finish({}, false);

@@ -45,7 +45,10 @@ void Server::accept_from(Listener::Bound& bound) {
   for (int taken = 0; taken < 64 && accepting_; ++taken) {
     auto accepted = accept_socket(bound.fd);
     if (!accepted) return out_of_descriptors(accepted.error());
-    if (!*accepted) return;
+    if (!*accepted) {
+      told_of_descriptors_ = false;
+      return;
+    }
     take(std::move(**accepted), bound);
   }
 }
@@ -114,12 +117,13 @@ void Server::out_of_descriptors(const Error& error) {
     result.error->kind = ErrorKind::local;
     return finish(result);
   }
+  paused_ = true;
   for (Watch& watch : accept_watches_) watch.pause();
 }
 
 void Server::resume_accepting() {
-  if (!accepting_ || !told_of_descriptors_) return;
-  told_of_descriptors_ = false;
+  if (!accepting_ || !paused_) return;
+  paused_ = false;
   for (Watch& watch : accept_watches_) watch.set(Interest::read);
 }
 

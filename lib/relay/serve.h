@@ -70,7 +70,8 @@ class Server {
   std::unique_ptr<Hub> hub_;
   std::uint64_t accepted_ = 0;
   bool accepting_ = false;
-  bool told_of_descriptors_ = false;
+  bool paused_ = false;               // no descriptor is free
+  bool told_of_descriptors_ = false;  // since all who waited were last accepted
   bool finished_ = false;
 };
 

@@ -29,6 +29,10 @@ std::size_t SocketStream::unacknowledged() const {
   return here.is_ip() ? unsent_bytes(fd_.get()) : 0;
 }
 
+int SocketStream::take_failure() {
+  return take_socket_error(fd_.get());
+}
+
 void SocketStream::discard_input() {
   std::byte scratch[16384];
   // Bounded: a peer that sends without end must not keep us here.

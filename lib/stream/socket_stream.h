@@ -17,6 +17,7 @@ class SocketStream final : public Stream {
   void finish_writing() override;
   void abort() override;
   [[nodiscard]] std::size_t unacknowledged() const override;
+  [[nodiscard]] int take_failure() override;
   void discard_input() override;
 
  private:

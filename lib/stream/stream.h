@@ -53,6 +53,9 @@ class Stream {
   // Bytes that the kernel has taken to send but the peer has not acknowledged; 0 where acknowledging is not
   // part of the transport.
   [[nodiscard]] virtual std::size_t unacknowledged() const { return 0; }
+  // The errno of a connection that has failed where no read or write has told of it yet, or 0. Asking
+  // forgets it.
+  [[nodiscard]] virtual int take_failure() { return 0; }
   // Throws away what has arrived and nobody will read: a TCP socket closed with unread bytes sends a reset,
   // which can cost the peer what it has not yet read.
   virtual void discard_input() {}
