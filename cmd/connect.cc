@@ -1,5 +1,6 @@
 // pier-connect: the client. Initiates, and joins the peer to stdin and stdout.
 #include <fmt/core.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +15,7 @@
 #include "relay/datagram.h"
 #include "relay/relay.h"
 #include "scan/check.h"
+#include "scan/descriptors.h"
 #include "stream/socket_stream.h"
 
 namespace pier {
@@ -169,6 +171,9 @@ Result<Plan> make_plan(const Parsed& args) {
   if (args.command_given && !args.has("wait") && !args.has("check"))
     return usage_error("--", args.command.front(),
                        "a command is run only with --wait or --check, once all is up");
+  if (args.has("json") && !args.has("check"))
+    return usage_error("--json", "--json",
+                       "it is for --check; what happens to a connection is told by --events");
   Plan plan;
   for (Endpoint& endpoint : *endpoints) {
     auto family = family_of(args, endpoint);
@@ -295,12 +300,12 @@ int worse_exit(int a, int b) {
   return kExitYes;
 }
 
-int print_checks(const App& app, const std::vector<CheckResult>& results, int code) {
+int print_checks(const App& app, const std::vector<CheckResult>& results, bool complete, int code) {
   Writer out(STDOUT_FILENO);
   if (app.args.has("json")) {
     out.line(JsonObject("start").number("schema", 1).str());
     for (const CheckResult& result : results) out.line(check_record(result, service_name(result)).str());
-    out.line(JsonObject("summary").boolean("complete", true).number("exit", code).str());
+    out.line(JsonObject("summary").boolean("complete", complete).number("exit", code).str());
   } else {
     TextRows rows(out, app.out);
     for (const CheckResult& result : results) rows.row(check_cells(result, service_name(result)));
@@ -310,15 +315,16 @@ int print_checks(const App& app, const std::vector<CheckResult>& results, int co
 
 // --check, and --wait for several endpoints or a command: nothing is sent; one row each with --check.
 int check(const App& app, News& news, Loop& loop, const Plan& plan, const Outside& outside) {
+  rlimit inherited{};
+  const bool limited = ::getrlimit(RLIMIT_NOFILE, &inherited) == 0;
+  const std::size_t room = free_descriptors(raise_descriptor_limit());
   std::vector<CheckResult> results;
   {
-    Checks checks(loop, plan.dials, [&](std::vector<CheckResult> all) {
-      results = std::move(all);
-      loop.stop();
-    });
+    Checks checks(loop, plan.dials, room / Checks::kDescriptorsEach,
+                  [&](const std::vector<CheckResult>&) { loop.stop(); });
     loop.run();
+    results = checks.results();
   }
-  if (outside.ended()) return end_from_outside(app, news, outside);
   int code = kExitYes;
   for (const CheckResult& result : results) {
     if (news.events() != nullptr) news.events()->write(check_record(result, service_name(result)));
@@ -326,9 +332,17 @@ int check(const App& app, News& news, Loop& loop, const Plan& plan, const Outsid
       app.error(result.error->message());
     code = worse_exit(code, result.error ? exit_code_of(*result.error) : kExitYes);
   }
-  if (app.args.has("check")) code = print_checks(app, results, code);
-  if (code == kExitYes && !app.args.command.empty()) return run_command(app, app.args.command);
-  return news.end_with(code);
+  if (outside.ended()) {
+    // What was found out by then is told all the same.
+    code = end_from_outside(app, news, outside);
+    return app.args.has("check") ? print_checks(app, results, false, code) : code;
+  }
+  if (app.args.has("check")) code = print_checks(app, results, true, code);
+  if (code != kExitYes || app.args.command.empty()) return news.end_with(code);
+  // A program with select(2) inside can't do with more descriptors than the usual.
+  if (limited) ::setrlimit(RLIMIT_NOFILE, &inherited);
+  news.end_with(kExitYes);  // the exit code is the command's from here on
+  return run_command(app, app.args.command);
 }
 
 int run(App& app) {

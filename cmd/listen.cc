@@ -11,6 +11,7 @@
 #include "net/interfaces.h"
 #include "relay/datagram.h"
 #include "relay/serve.h"
+#include "scan/descriptors.h"
 
 namespace pier {
 namespace {
@@ -96,6 +97,20 @@ struct Plan {
   std::optional<std::string> port_file;
 };
 
+// What an endpoint that names its transport (udp://…, unix:…) can't do; the options -u and -U are checked
+// while parsing.
+Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
+  const bool ip = endpoint.transport == Transport::tcp || endpoint.transport == Transport::udp;
+  if (args.has("public") && !ip)
+    return usage_error("--public", endpoint.to_string(), "only an Internet address can be open to others");
+  if (!is_datagram(endpoint.transport)) return {};
+  for (const std::string_view flag : {"max-accepts", "backlog"})
+    if (args.has(flag))
+      return usage_error("--" + std::string(flag), endpoint.to_string(),
+                         "datagrams have no connections to accept");
+  return {};
+}
+
 Result<Plan> make_plan(const Parsed& args) {
   Plan plan;
   if (args.operands.empty())
@@ -118,7 +133,9 @@ Result<Plan> make_plan(const Parsed& args) {
   plan.port_file = args.text("port-file");
   if (plan.port_file && plan.listen.endpoint.transport != Transport::tcp &&
       plan.listen.endpoint.transport != Transport::udp)
-    return usage_error("--port-file", *plan.port_file, "a Unix socket has no port number");
+    return usage_error("--port-file", *plan.port_file, "only TCP and UDP have a port number to write");
+  if (const auto fits = check_transport(args, plan.listen.endpoint); !fits)
+    return std::unexpected(fits.error());
   return plan;
 }
 
@@ -219,6 +236,7 @@ int run(App& app) {
     loop.stop();
   });
   if (!signals) return (*news)->end(app, signals.error());
+  if (plan->keep_open) raise_descriptor_limit();
   ListenPlan listen = plan->listen;
   listen.steps = (*news)->steps();
   auto listener = open_listener(listen);

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 namespace pier {
 
@@ -17,7 +18,19 @@ int write_all(int fd, std::string_view text) {
   return 0;
 }
 
-Result<AtomicFile> AtomicFile::create(const std::string& path) {
+Result<AtomicFile> AtomicFile::create(const std::string& given) {
+  // A rename would put a file in the place of a pipe somebody reads, or of a device: those are written to.
+  struct stat there{};
+  const bool exists = ::stat(given.c_str(), &there) == 0;
+  if (exists && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode)) {
+    Fd open(::open(given.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (!open.valid()) return system_error("open", quoted(given), errno, ErrorKind::local);
+    return AtomicFile(std::move(open), given, {});
+  }
+  // A symbolic link stays one: what it points to is replaced.
+  const std::unique_ptr<char, void (*)(void*)> real(exists ? ::realpath(given.c_str(), nullptr) : nullptr,
+                                                    std::free);
+  const std::string path = real ? real.get() : given;
   std::string temporary = path + ".XXXXXX";
   Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd.valid()) return system_error("open", quoted(path), errno, ErrorKind::local);
@@ -44,6 +57,7 @@ Result<void> AtomicFile::write(std::string_view text) {
 }
 
 Result<void> AtomicFile::commit() {
+  if (temporary_.empty()) return {};
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     return system_error("rename", quoted(path_), errno, ErrorKind::local);
   temporary_.clear();

@@ -10,7 +10,8 @@
 namespace pier {
 
 // Written beside `path` under a name of its own and renamed onto it by commit(); without that nothing is left
-// behind. Mode 0666 less the umask. Errors are ErrorKind::local and name the path.
+// behind. Mode 0666 less the umask. A pipe or device at `path` (a FIFO, /dev/stdout, /dev/fd/63) is written
+// to as it is, and opening a FIFO waits for its reader. Errors are ErrorKind::local and name the path.
 class AtomicFile {
  public:
   [[nodiscard]] static Result<AtomicFile> create(const std::string& path);
@@ -28,7 +29,7 @@ class AtomicFile {
 
   Fd fd_;
   std::string path_;
-  std::string temporary_;  // empty once committed or moved from
+  std::string temporary_;  // empty once committed or moved from, or where the path itself is written
 };
 
 // All of it in one call.

@@ -8,6 +8,7 @@ namespace {
 std::string host_of(const CheckResult& result) {
   const Endpoint& endpoint = result.endpoint;
   if (!endpoint.path.empty()) return endpoint.path;
+  if (endpoint.transport == Transport::vsock) return std::to_string(endpoint.cid);
   return endpoint.host.empty() ? "localhost" : endpoint.host;
 }
 

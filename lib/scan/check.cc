@@ -2,8 +2,10 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "base/number.h"
 #include "net/socket.h"
 
 namespace pier {
@@ -16,7 +18,18 @@ struct Checks::One {
   Watch watch;
   Timer timer;
   TimePoint started = now();
+  Duration pause{};  // until a datagram is sent again
+  bool settled = false;
 };
+
+namespace {
+
+// A name that does not resolve has no errno.
+std::string fault_reason(const Error& error) {
+  return error.code != 0 ? errno_text(error.code) : error.why;
+}
+
+}  // namespace
 
 ConnectVerdict connect_verdict(int code) {
   switch (code) {
@@ -42,30 +55,43 @@ ConnectVerdict connect_verdict(int code) {
   }
 }
 
-Checks::Checks(Loop& loop, std::vector<DialPlan> plans, std::function<void(std::vector<CheckResult>)> done)
-    : loop_(loop), open_questions_(plans.size()), done_(std::move(done)) {
+Checks::Checks(Loop& loop, std::vector<DialPlan> plans, std::size_t at_once,
+               std::function<void(std::vector<CheckResult>)> done)
+    : loop_(loop), at_once_(std::max<std::size_t>(at_once, 1)), done_(std::move(done)) {
   for (DialPlan& plan : plans) {
     auto one = std::make_unique<One>();
     one->result.endpoint = plan.connect.endpoint;
+    one->pause = plan.first_pause;
     one->plan = std::move(plan);
-    One& reference = *one;
     all_.push_back(std::move(one));
-    reference.dialer = std::make_unique<Dialer>(
-        loop_, reference.plan,
-        [this, &reference](Result<Connected> connected, const std::vector<Attempt>& attempts) {
-          dialled(reference, std::move(connected), attempts);
-        });
   }
+  start_next();
 }
 
 Checks::~Checks() = default;
+
+void Checks::start_next() {
+  while (started_ < all_.size() && started_ - settled_ < at_once_) dial(*all_[started_++]);
+}
+
+void Checks::dial(One& one) {
+  DialPlan plan = one.plan;
+  if (plan.wait) plan.wait = std::max(*plan.wait - (now() - begun_), Duration::zero());
+  one.dialer = std::make_unique<Dialer>(
+      loop_, std::move(plan),
+      [this, &one](Result<Connected> connected, const std::vector<Attempt>& attempts) {
+        dialled(one, std::move(connected), attempts);
+      });
+}
 
 void Checks::dialled(One& one, Result<Connected> connected, const std::vector<Attempt>& attempts) {
   CheckResult& result = one.result;
   if (connected) {
     result.address = connected->peer;
     result.rtt = connected->took;
-    if (is_datagram(one.plan.connect.endpoint.transport)) return probe_datagram(one, std::move(*connected));
+    // Connecting to a Unix datagram socket finds out whether somebody has it open; to a UDP port, nothing.
+    if (one.plan.connect.endpoint.transport == Transport::udp)
+      return probe_datagram(one, std::move(*connected));
     const bool tcp = one.plan.connect.endpoint.transport == Transport::tcp;
     return settle(one, CheckState::open, tcp ? "syn-ack" : "connected", ErrorKind::failed);
   }
@@ -79,7 +105,7 @@ void Checks::dialled(One& one, Result<Connected> connected, const std::vector<At
   }
   if (best == nullptr) {
     if (!attempts.empty()) result.address = attempts.front().address;
-    return settle(one, CheckState::fault, errno_text(connected.error().code), connected.error().kind);
+    return settle(one, CheckState::fault, fault_reason(connected.error()), connected.error().kind);
   }
   result.address = best->address;
   result.rtt = best->took;
@@ -98,7 +124,7 @@ void Checks::probe_datagram(One& one, Connected connected) {
   one.result.error = Error{ErrorKind::unknown, "check", one.plan.connect.endpoint.to_string(), 0, {}};
   if (::send(one.socket.get(), "", 0, MSG_NOSIGNAL) < 0) {
     const ConnectVerdict verdict = connect_verdict(errno);
-    return settle(one, verdict.state, verdict.reason, ErrorKind::failed);
+    return probe_ended(one, verdict.state, verdict.reason, ErrorKind::failed);
   }
   auto watch = loop_.watch(one.socket.get(), Interest::read, [this, &one](Ready) {
     one.result.rtt = now() - one.started;
@@ -107,31 +133,53 @@ void Checks::probe_datagram(One& one, Connected connected) {
       return settle(one, CheckState::open, "reply", ErrorKind::failed);
     if (errno == EAGAIN) return;
     const ConnectVerdict verdict = connect_verdict(errno);
-    settle(one, verdict.state, verdict.state == CheckState::closed ? "port unreachable" : verdict.reason,
-           verdict.state == CheckState::closed ? ErrorKind::failed : ErrorKind::unknown);
+    probe_ended(one, verdict.state, verdict.state == CheckState::closed ? "port unreachable" : verdict.reason,
+                verdict.state == CheckState::closed ? ErrorKind::failed : ErrorKind::unknown);
   });
-  if (!watch) return settle(one, CheckState::fault, "", ErrorKind::local);
+  if (!watch) return settle(one, CheckState::fault, fault_reason(watch.error()), ErrorKind::local);
   one.watch = std::move(*watch);
   one.timer = loop_.timer(Deadline::after(one.plan.connect.timeout.value_or(kDatagramTimeout)), [this, &one] {
     one.result.rtt = now() - one.started;
-    settle(one, CheckState::open_filtered, "no answer", ErrorKind::unknown);
+    probe_ended(one, CheckState::open_filtered, "no answer", ErrorKind::unknown);
   });
+}
+
+// A refusal is asked about again while there is time left to wait. Silence is not: most services say nothing
+// to an empty datagram.
+void Checks::probe_ended(One& one, CheckState state, std::string reason, ErrorKind kind) {
+  if (!one.plan.wait || state == CheckState::open_filtered)
+    return settle(one, state, std::move(reason), kind);
+  if (now() + one.pause >= begun_ + *one.plan.wait) {
+    one.result.error->why = "not up within " + format_duration(*one.plan.wait) + ": " + reason;
+    return settle(one, state, std::move(reason), ErrorKind::deadline);
+  }
+  one.watch.cancel();
+  one.socket.reset();
+  one.timer = loop_.timer(Deadline(now() + one.pause), [this, &one] { dial(one); });
+  one.pause = std::min(one.pause * 2, one.plan.last_pause);
 }
 
 void Checks::settle(One& one, CheckState state, std::string reason, ErrorKind kind) {
   one.result.state = state;
   one.result.reason = std::move(reason);
+  one.settled = true;
   one.watch.cancel();
   one.timer.cancel();
+  one.socket.reset();
   if (state == CheckState::open)
     one.result.error.reset();
   else if (one.result.error)
     one.result.error->kind = kind;
-  if (--open_questions_ > 0) return;
-  std::vector<CheckResult> results;
-  for (const auto& each : all_) results.push_back(each->result);
+  if (++settled_ < all_.size()) return start_next();
   const auto done = std::move(done_);
-  done(std::move(results));
+  done(results());
+}
+
+std::vector<CheckResult> Checks::results() const {
+  std::vector<CheckResult> results;
+  for (const auto& one : all_)
+    if (one->settled) results.push_back(one->result);
+  return results;
 }
 
 }  // namespace pier

@@ -204,3 +204,108 @@ class Descriptors(TestCase):
         done = server.wait()
         self.assertEqual((done.code, len(done.out)), (143, 30))
         self.assertEqual(done.err.count("not accepting"), 1, done.err)
+
+    def test_more_endpoints_than_descriptors(self):
+        listeners = [self.raw_listener() for _ in range(100)]
+        endpoints = [f"127.0.0.1:{listener.getsockname()[1]}" for listener in listeners]
+        for limits in (descriptors(32, 512), descriptors(32)):
+            done = run(["pier-connect", "--check", *endpoints], preexec=limits)
+            self.assertEqual(done.code, 0, done)
+            self.assertEqual([line.split("\t")[5] for line in done.lines], ["open"] * 100)
+
+    def test_a_command_has_the_limit_it_would_have_without_us(self):
+        listener = self.raw_listener()
+        done = run(["pier-connect", "--wait", "60", f"127.0.0.1:{listener.getsockname()[1]}", "--", "sh", "-c",
+                    "ulimit -n"], preexec=descriptors(64, 512))
+        self.assertEqual((done.code, done.out), (0, b"64\n"))
+
+
+class Check(TestCase):
+    def test_a_unix_datagram_socket_that_is_open(self):
+        folder = self.tmp()
+        server = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        server.bind(str(folder / "server"))
+        done = run(["pier-connect", "--check", f"unix-dgram:{folder}/server"])
+        self.assertEqual((done.code, done.text.split("\t")[5]), (0, "open"), done)
+
+    def test_a_name_that_does_not_resolve_has_its_reason(self):
+        done = run(["pier-connect", "--check", "no-such-host.invalid:80"])
+        self.assertEqual(done.code, 1)
+        self.assertEqual(done.text.split("\t")[5], "error")
+        self.assertNotIn(done.text.split("\t")[6], ("", "-", "success"))
+
+    def test_a_refused_udp_port_is_asked_again_until_it_is_up(self):
+        port = unused_port(kind=socket.SOCK_DGRAM)
+        client = self.connect("--check", "-u", "--wait", "60", "--explain", "127.0.0.1", port)
+        client.wait_err(r"(?s)connect .*connect .*connect ")
+        server = self.raw_listener(kind=socket.SOCK_DGRAM, address=("127.0.0.1", port))
+        _, where = server.recvfrom(10)
+        server.sendto(b"here", where)
+        done = client.wait()
+        self.assertEqual((done.code, done.text.split("\t")[5]), (0, "open"), done)
+
+    def test_what_is_known_is_told_when_it_is_cut_short(self):
+        known = self.raw_listener()
+        silent = self.raw_listener(kind=socket.SOCK_DGRAM)
+        words = ["--check", "--json", "--connect-timeout", "60", f"tcp://127.0.0.1:{known.getsockname()[1]}",
+                 f"udp://127.0.0.1:{silent.getsockname()[1]}"]
+        for options, code in (([], 143), (["--timeout", "50ms"], 124)):
+            with self.subTest(code=code):
+                client = self.connect(*options, *words)
+                if not options:
+                    silent.recv(10)  # by now both are asked
+                    self.accept(known)
+                    wait_until(lambda: len([f for f in client.fds().values() if f.startswith("socket:")]) == 1)
+                    client.signal(signal.SIGTERM)
+                done = client.wait()
+                records = [json.loads(line) for line in done.lines]
+                self.assertEqual(done.code, code, done)
+                self.assertEqual((records[0]["type"], records[-1]["type"]), ("start", "summary"))
+                self.assertEqual((records[-1]["complete"], records[-1]["exit"]), (False, code))
+                if not options:
+                    self.assertEqual([record["state"] for record in records[1:-1]], ["open"])
+
+    def test_the_events_of_a_run_that_becomes_a_command_are_whole(self):
+        listener = self.raw_listener()
+        events = self.tmp() / "events"
+        done = run(["pier-connect", "--wait", "60", "--events", events,
+                    f"127.0.0.1:{listener.getsockname()[1]}", "--", "true"])
+        self.assertEqual(done.code, 0, done)
+        last = json.loads(events.read_text().splitlines()[-1])
+        self.assertEqual((last["type"], last["complete"]), ("summary", True))
+
+    def test_json_without_check_is_refused(self):
+        self.assert_usage_error(run(["pier-connect", "--json", "127.0.0.1", "1"]), "--json", "--events")
+
+
+class Listening(TestCase):
+    def test_what_does_not_fit_the_transport_of_an_endpoint_is_refused(self):
+        folder = self.tmp()
+        self.assert_usage_error(run(["pier-listen", "--public", f"unix:{folder}/s"]), "--public", f"{folder}/s")
+        self.assert_usage_error(run(["pier-listen", "--max-accepts", "2", "udp://127.0.0.1:0"]), "--max-accepts")
+        self.assert_usage_error(run(["pier-listen", "--backlog", "2", "udp://127.0.0.1:0"]), "--backlog")
+
+    def test_a_port_file_that_is_a_pipe_is_written_to(self):
+        fifo = self.tmp() / "fifo"
+        os.mkfifo(fifo)
+        reader = self.spawn(["cat", fifo])
+        server = self.listen("--port-file", fifo, 0)
+        self.assertEqual(reader.wait().text, f"{server.port}\n")
+        self.assertTrue(fifo.is_fifo())
+
+    def test_a_port_file_on_a_descriptor(self):
+        readable, writable = os.pipe()
+        try:
+            server = self.listen("--port-file", f"/dev/fd/{writable}", 0, pass_fds=(writable,))
+            self.assertEqual(os.read(readable, 100), b"%d\n" % server.port)
+        finally:
+            os.close(readable)
+            os.close(writable)
+
+    def test_a_port_file_that_is_a_link_stays_one(self):
+        folder = self.tmp()
+        (folder / "file").write_text("old")
+        (folder / "link").symlink_to("file")
+        server = self.listen("--port-file", folder / "link", 0)
+        self.assertEqual((folder / "file").read_text(), f"{server.port}\n")
+        self.assertTrue((folder / "link").is_symlink())
