@@ -134,7 +134,7 @@ void Hub::on_input() {
   if (io.kind == Io::Kind::error) {
     RelayResult result;
     result.error = Error{ErrorKind::local, "read", "standard input", io.code, {}};
-    return fail(std::move(result));
+    return fail(result);
   }
   if (io.kind == Io::Kind::bytes) {
     last_input_ = now();
@@ -168,7 +168,7 @@ void Hub::on_output(Ready ready) {
   RelayResult result;
   if (ready.error || ready.hangup) {
     result.output_closed = true;
-    return fail(std::move(result));
+    return fail(result);
   }
   drain_output();
   if (!failed_) update_interest();
@@ -182,7 +182,7 @@ void Hub::drain_output() {
       result.output_closed = io.code == EPIPE || io.code == ECONNRESET;
       if (!result.output_closed)
         result.error = Error{ErrorKind::failed, "write", "standard output", io.code, {}};
-      return fail(std::move(result));
+      return fail(result);
     }
     if (io.kind != Io::Kind::bytes) return;
     output_.consume(io.count);
@@ -218,7 +218,7 @@ void Hub::end_all(bool reset) {
   }
 }
 
-void Hub::fail(RelayResult result) {
+void Hub::fail(const RelayResult& result) {
   if (failed_) return;
   failed_ = true;
   input_watch_.cancel();

@@ -60,7 +60,7 @@ class Hub {
   void let_ended_clients_go();
   void drain_output();
   void close_client(Client& client, std::optional<Error> error, bool reset);
-  void fail(RelayResult result);
+  void fail(const RelayResult& result);
   void arm_idle(Client& client);
   void update_interest();
   void update_client(Client& client);

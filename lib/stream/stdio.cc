@@ -1,13 +1,13 @@
 #include "stream/stdio.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <climits>
 #include <string>
 
 namespace pier {
