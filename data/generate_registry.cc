@@ -18,6 +18,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -361,8 +362,10 @@ class Table {
           without_port.insert(row.service).second)
         places.push_back({lower(row.service), &row, 0});
     without_port_ = without_port.size();
-    std::stable_sort(places.begin(), places.end(),
-                     [](const Place& a, const Place& b) { return a.folded < b.folded; });
+    // The rows are in one vector: the order of their addresses is the file's.
+    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+      return std::tie(a.folded, a.row, a.protocol) < std::tie(b.folded, b.row, b.protocol);
+    });
     out << "const Name kNames[] = {\n";
     for (const Place& place : places)
       out << "{" << pool_.offset(place.row->service) << "," << place.row->first << "," << place.row->last

@@ -19,7 +19,7 @@ std::optional<std::string> read_setting(const std::string& root, std::string_vie
   // of the kernel's.
   constexpr std::size_t kMost = 1 << 20;
   std::string text;
-  char block[4096];
+  char block[1024];
   for (;;) {
     const ssize_t got = retry_eintr([&] { return ::read(file.get(), block, sizeof block); });
     if (got < 0 || text.size() > kMost) return std::nullopt;

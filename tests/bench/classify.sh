@@ -35,9 +35,8 @@ import random
 random.seed(6335)
 print("\n".join(str(random.randrange(65536)) for _ in range(1000000)))' >"$work/million"
 for words in "" "--json" "--compress"; do
-  # shellcheck disable=SC2086
-  hyperfine -N -i --warmup 1 --runs 5 --input "$work/million" --export-json "$work/million.json" \
-    "$program $words" >/dev/null 2>&1
+  hyperfine --warmup 1 --runs 5 --export-json "$work/million.json" "$program $words <$work/million >/dev/null" \
+    >/dev/null 2>&1
   python3 -c '
 import json, sys
 result = json.load(open(sys.argv[1]))["results"][0]
