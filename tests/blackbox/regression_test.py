@@ -6,12 +6,14 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import socket
+import subprocess
 import termios
 
-from harness import DEVNULL, TestCase, need_ipv6, recv_all, reset, run, wait_until
+from harness import DEVNULL, TestCase, binary, need_ipv6, recv_all, reset, run, wait_until
 
 
 def descriptors(soft, hard=None):
@@ -29,6 +31,14 @@ def waiting(pipe):
     count = array.array("i", [0])
     fcntl.ioctl(pipe.fileno(), termios.FIONREAD, count)
     return count[0]
+
+
+def takes_signals_itself(pid):
+    """Whether the process has a signalfd, and so no handler, and now waits for something."""
+    folder = pathlib.Path(f"/proc/{pid}")
+    links = [os.readlink(link) for link in (folder / "fd").iterdir()]
+    waits = re.search(r"State:\s*S", (folder / "status").read_text())
+    return waits and "anon_inode:[signalfd]" in links
 
 
 class UnixDatagrams(TestCase):
@@ -276,6 +286,24 @@ class Check(TestCase):
 
     def test_json_without_check_is_refused(self):
         self.assert_usage_error(run(["pier-connect", "--json", "127.0.0.1", "1"]), "--json", "--events")
+
+
+class StalledStderr(TestCase):
+    def test_sigterm_ends_a_program_whose_stderr_nobody_reads(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, bytes(4096))
+        os.set_blocking(writer, True)
+        program = subprocess.Popen([binary("pier-listen"), "0"], stdin=DEVNULL, stdout=DEVNULL, stderr=writer)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        os.close(writer)
+        wait_until(lambda: takes_signals_itself(program.pid), "the program waiting, its signals taken by a loop")
+        program.send_signal(signal.SIGTERM)
+        self.assertIn(program.wait(60), (-signal.SIGTERM, 128 + signal.SIGTERM))
 
 
 class Listening(TestCase):
