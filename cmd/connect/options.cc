@@ -1,0 +1,96 @@
+#include "cmd/connect/options.h"
+
+#include "cmd/session.h"
+#include "ports/registry.h"
+
+namespace pier::client {
+namespace {
+
+Result<std::optional<SocketAddress>> source_of(const Parsed& args, const Endpoint& endpoint) {
+  const auto port = static_cast<std::uint16_t>(args.number("source-port").value_or(0));
+  const auto text = args.text("source");
+  if (!text) {
+    if (args.has("source-port") &&
+        !(endpoint.transport == Transport::tcp || endpoint.transport == Transport::udp))
+      return usage_error("--source-port", std::to_string(port),
+                         "only an Internet address has a port to come from");
+    return std::nullopt;
+  }
+  if (text->starts_with("unix:")) {
+    if (endpoint.transport != Transport::unix_dgram)
+      return usage_error("--source", *text, "only a Unix datagram socket has a path to be answered at");
+    auto path = SocketAddress::unix_path(std::string_view(*text).substr(5));
+    if (!path) return std::unexpected(path.error());
+    return *path;
+  }
+  if (const auto ip = IpAddress::parse(*text)) return SocketAddress(*ip, port);
+  const auto parsed = parse_endpoint(std::vector<std::string>{*text}, {.port_zero = true});
+  const auto ip = parsed ? IpAddress::parse(parsed->host) : std::unexpected(Error{});
+  if (!ip || args.has("source-port"))
+    return usage_error("--source", *text,
+                       "not an address of this host such as 192.0.2.1, 192.0.2.1:5000 or [::1]:5000");
+  return SocketAddress(*ip, static_cast<std::uint16_t>(parsed->port));
+}
+
+// The operands as endpoints: with --check or --wait several, where two words whose second is a bare port are
+// one.
+Result<std::vector<Endpoint>> endpoints_of(const Parsed& args) {
+  std::vector<Endpoint> endpoints;
+  const auto add = [&](std::span<const std::string> words) -> Result<void> {
+    auto endpoint = endpoint_of(words, args, false);
+    if (!endpoint) return std::unexpected(endpoint.error());
+    endpoints.push_back(std::move(*endpoint));
+    return {};
+  };
+  const std::span<const std::string> words = args.operands;
+  if (words.empty())
+    return fail(ErrorKind::usage, "no endpoint", "", "give HOST PORT, HOST:PORT or unix:PATH");
+  const bool several = args.has("check") || args.has("wait");
+  if (!several || words.size() == 1) {
+    if (const auto added = add(words); !added) return std::unexpected(added.error());
+    return endpoints;
+  }
+  const EndpointRules rules{.services = registry_names()};
+  for (std::size_t i = 0; i < words.size();) {
+    const bool pair = i + 1 < words.size() && words[i].find("://") == std::string::npos &&
+                      !parse_endpoint(words.subspan(i, 1), rules) &&
+                      parse_port(words[i + 1], rules).has_value();
+    if (const auto added = add(words.subspan(i, pair ? 2 : 1)); !added) return std::unexpected(added.error());
+    i += pair ? 2 : 1;
+  }
+  return endpoints;
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const Parsed& args) {
+  auto endpoints = endpoints_of(args);
+  if (!endpoints) return std::unexpected(endpoints.error());
+  if (args.command_given && args.command.empty())
+    return fail(ErrorKind::usage, "no command after", "--", "give the command to run");
+  if (args.command_given && !args.has("wait") && !args.has("check"))
+    return usage_error("--", args.command.front(),
+                       "a command is run only with --wait or --check, once all is up");
+  if (args.has("json") && !args.has("check"))
+    return usage_error("--json", "--json",
+                       "it is for --check; what happens to a connection is told by --events");
+  Plan plan;
+  for (Endpoint& endpoint : *endpoints) {
+    auto family = family_of(args, endpoint);
+    if (!family) return std::unexpected(family.error());
+    auto source = source_of(args, endpoint);
+    if (!source) return std::unexpected(source.error());
+    DialPlan dial;
+    dial.connect.endpoint = std::move(endpoint);
+    dial.connect.family = *family;
+    dial.connect.source = *source;
+    if (!*source && args.has("source-port"))
+      dial.connect.source_port = static_cast<std::uint16_t>(*args.number("source-port"));
+    dial.connect.timeout = args.duration("connect-timeout");
+    dial.wait = args.duration("wait");
+    plan.dials.push_back(std::move(dial));
+  }
+  return plan;
+}
+
+}  // namespace pier::client

@@ -1,0 +1,34 @@
+// One run of pier-connect: what its parts share, and one function for each thing it can do, whose result is
+// the exit code.
+#pragma once
+
+#include "cmd/connect/options.h"
+#include "cmd/session.h"
+
+namespace pier::client {
+
+// What ends a run from outside: a signal or --timeout. Kept together, so that every stage can ask.
+struct Outside {
+  int signal = 0;
+  bool out_of_time = false;
+  [[nodiscard]] bool ended() const { return signal != 0 || out_of_time; }
+};
+
+struct Run {
+  const App& app;
+  News& news;
+  Loop& loop;
+  Outside outside = {};
+
+  // Tells the end, as News::end does, for a run that outside.ended().
+  int end_from_outside();
+};
+
+// Connects, and joins the peer to stdin and stdout.
+int talk(Run& run, const DialPlan& plan);
+
+// --check, and --wait for several endpoints or a command: nothing is sent; one row each with --check. Becomes
+// the command when one is given and all is up.
+int check(Run& run, const Plan& plan);
+
+}  // namespace pier::client

@@ -1,0 +1,83 @@
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include "cmd/connect/run.h"
+#include "net/socket.h"
+#include "relay/datagram.h"
+#include "relay/relay.h"
+#include "stream/socket_stream.h"
+
+namespace pier::client {
+namespace {
+
+int relay_stream(Run& run, Connected connected, const Session& session) {
+  StdioStream local(STDIN_FILENO, STDOUT_FILENO);
+  SocketStream net(std::move(connected.fd));
+  RelayResult ended;
+  Relay relay(run.loop, net, local, relay_rules(run.app, local, false, run.news.steps()),
+              [&](const RelayResult& result) {
+                ended = result;
+                run.loop.stop();
+              });
+  run.loop.run();
+  if (run.outside.ended()) {
+    run.news.sessions().closed(session, relay.end_now(run.outside.out_of_time));
+    return run.end_from_outside();
+  }
+  run.news.sessions().closed(session, ended);
+  return run.news.end(run.app, ended);
+}
+
+int relay_datagrams(Run& run, Connected connected) {
+  StdioStream local(STDIN_FILENO, STDOUT_FILENO);
+  DatagramPlan plan;
+  plan.rules = relay_rules(run.app, local, false, run.news.steps());
+  plan.reply_timeout = run.app.args.duration("reply-timeout").value_or(plan.reply_timeout);
+  std::vector<Fd> sockets;
+  sockets.push_back(std::move(connected.fd));
+  RelayResult ended;
+  DatagramRelay relay(run.loop, std::move(sockets), connected.peer, local, plan, run.news.sessions(),
+                      [&](const RelayResult& result) {
+                        ended = result;
+                        run.loop.stop();
+                      });
+  if (const auto started = relay.start(); !started) return run.news.end(run.app, started.error());
+  run.loop.run();
+  if (run.outside.ended()) {
+    relay.end_now();
+    return run.end_from_outside();
+  }
+  return run.news.end(run.app, ended);
+}
+
+}  // namespace
+
+int Run::end_from_outside() {
+  if (outside.signal != 0) return news.end_by_signal(outside.signal);
+  return news.end(app, Error{ErrorKind::deadline, "--timeout", "", 0,
+                             "the run took longer than " + *app.args.text("timeout")});
+}
+
+int talk(Run& run, const DialPlan& plan) {
+  Result<Connected> connected = std::unexpected(Error{});
+  bool done = false;
+  {
+    Dialer dialer(run.loop, plan, [&](Result<Connected> result, const std::vector<Attempt>&) {
+      connected = std::move(result);
+      done = true;
+      run.loop.stop();
+    });
+    run.loop.run();
+  }
+  if (run.outside.ended()) return run.end_from_outside();
+  if (!done || !connected) return run.news.end(run.app, connected.error());
+  if (is_datagram(plan.connect.endpoint.transport)) return relay_datagrams(run, std::move(*connected));
+  const Session session{1, connected->peer, local_address(connected->fd.get())};
+  run.news.sessions().connected(session);
+  if (run.app.err.terminal && fd_kind(STDIN_FILENO) == FdKind::terminal && !run.app.args.has("recv-only"))
+    run.app.note(fmt::format("connected to {}: what you type is sent line by line; ctrl-D ends",
+                             session.peer.to_string()));
+  return relay_stream(run, std::move(*connected), session);
+}
+
+}  // namespace pier::client

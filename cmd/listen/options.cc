@@ -1,0 +1,52 @@
+#include "cmd/listen/options.h"
+
+#include "cmd/session.h"
+
+namespace pier::server {
+namespace {
+
+// What an endpoint that names its transport (udp://…, unix:…) can't do; the options -u and -U are checked
+// while parsing.
+Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
+  const bool ip = endpoint.transport == Transport::tcp || endpoint.transport == Transport::udp;
+  if (args.has("public") && !ip)
+    return usage_error("--public", endpoint.to_string(), "only an Internet address can be open to others");
+  if (!is_datagram(endpoint.transport)) return {};
+  for (const std::string_view flag : {"max-accepts", "backlog"})
+    if (args.has(flag))
+      return usage_error("--" + std::string(flag), endpoint.to_string(),
+                         "datagrams have no connections to accept");
+  return {};
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const Parsed& args) {
+  Plan plan;
+  if (args.operands.empty())
+    return fail(ErrorKind::usage, "no port", "",
+                "give a PORT to listen on, or 0 to let the kernel choose one");
+  auto endpoint = endpoint_of(args.operands, args, true);
+  if (!endpoint) return std::unexpected(endpoint.error());
+  auto family = family_of(args, *endpoint);
+  if (!family) return std::unexpected(family.error());
+  if (args.has("public")) {
+    if (!endpoint->host.empty())
+      return usage_error("--public", endpoint->host,
+                         "an address already says who can reach it; leave out one of them");
+    endpoint->every_interface = true;
+  }
+  plan.listen.endpoint = std::move(*endpoint);
+  plan.listen.family = *family;
+  if (const auto backlog = args.number("backlog")) plan.listen.backlog = static_cast<int>(*backlog);
+  plan.keep_open = args.has("keep-open") || args.has("max-accepts");
+  plan.port_file = args.text("port-file");
+  if (plan.port_file && plan.listen.endpoint.transport != Transport::tcp &&
+      plan.listen.endpoint.transport != Transport::udp)
+    return usage_error("--port-file", *plan.port_file, "only TCP and UDP have a port number to write");
+  if (const auto fits = check_transport(args, plan.listen.endpoint); !fits)
+    return std::unexpected(fits.error());
+  return plan;
+}
+
+}  // namespace pier::server

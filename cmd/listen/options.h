@@ -1,0 +1,21 @@
+// What the words of pier-listen's command line ask for, checked before any socket is made.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/flags.h"
+#include "event/listener.h"
+
+namespace pier::server {
+
+struct Plan {
+  ListenPlan listen;
+  bool keep_open = false;
+  std::optional<std::string> port_file;
+};
+
+// Only usage errors: nothing is opened.
+[[nodiscard]] Result<Plan> make_plan(const Parsed& args);
+
+}  // namespace pier::server

@@ -1,0 +1,26 @@
+// One run of pier-listen: what its parts share, and its steps in order.
+#pragma once
+
+#include "cmd/listen/options.h"
+#include "cmd/session.h"
+
+namespace pier::server {
+
+struct Run {
+  const App& app;
+  News& news;
+  Loop& loop;
+  int signal = 0;  // SIGINT or SIGTERM, once it came
+};
+
+// Opens the sockets; a taken address is told with its owner.
+[[nodiscard]] Result<Listener> open_listener(const ListenPlan& plan);
+
+// The line that says where we listen and who can reach it, and its record.
+void tell_ready(const Run& run, const Listener& listener);
+
+// Serve until the end that the plan sets, or a signal. The result is the exit code.
+int serve_streams(Run& run, Listener listener, const Plan& plan);
+int serve_datagrams(Run& run, Listener listener, const Plan& plan);
+
+}  // namespace pier::server

@@ -1,0 +1,52 @@
+#include "relay/serve.h"
+
+#include <unistd.h>
+
+#include "cmd/listen/run.h"
+#include "relay/datagram.h"
+
+namespace pier::server {
+
+int serve_streams(Run& run, Listener listener, const Plan& plan) {
+  StdioStream local(STDIN_FILENO, STDOUT_FILENO);
+  ServePlan serve;
+  serve.rules = relay_rules(run.app, local, true, run.news.steps());
+  serve.keep_open = plan.keep_open;
+  serve.max_accepts = run.app.args.number("max-accepts");
+  serve.accept_timeout = run.app.args.duration("accept-timeout");
+  RelayResult ended;
+  Server server(run.loop, std::move(listener), local, serve, run.news.sessions(),
+                [&](const RelayResult& result) {
+                  ended = result;
+                  run.loop.stop();
+                });
+  if (const auto started = server.start(); !started) return run.news.end(run.app, started.error());
+  run.loop.run();
+  if (run.signal == 0) return run.news.end(run.app, ended);
+  server.end_now();
+  return run.news.end_by_signal(run.signal);
+}
+
+int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
+  StdioStream local(STDIN_FILENO, STDOUT_FILENO);
+  DatagramPlan serve;
+  serve.rules = relay_rules(run.app, local, true, run.news.steps());
+  serve.keep_open = plan.keep_open;
+  serve.reply_timeout = run.app.args.duration("reply-timeout").value_or(serve.reply_timeout);
+  serve.accept_timeout = run.app.args.duration("accept-timeout");
+  std::vector<Fd> sockets;
+  for (Listener::Bound& bound : listener.sockets()) sockets.push_back(std::move(bound.fd));
+  RelayResult ended;
+  DatagramRelay relay(run.loop, std::move(sockets), {}, local, serve, run.news.sessions(),
+                      [&](const RelayResult& result) {
+                        ended = result;
+                        run.loop.stop();
+                      });
+  if (const auto started = relay.start(); !started) return run.news.end(run.app, started.error());
+  run.loop.run();
+  if (run.signal == 0) return run.news.end(run.app, ended);
+  relay.end_now();
+  return run.news.end_by_signal(run.signal);
+}
+
+}  // namespace pier::server

@@ -1,0 +1,50 @@
+// The options that listen and connect have in common, each once.
+#pragma once
+
+#include "cli/flags.h"
+
+namespace pier::flag {
+
+inline constexpr Flag kIpv4{.name = "ipv4", .letter = '4', .group = "Transport", .brief = "IPv4 only"};
+inline constexpr Flag kIpv6{.name = "ipv6", .letter = '6', .group = "Transport", .brief = "IPv6 only"};
+inline constexpr Flag kUdp{.name = "udp",
+                           .letter = 'u',
+                           .group = "Transport",
+                           .brief = "UDP in place of TCP; with -U, Unix datagrams"};
+inline constexpr Flag kUnix{.name = "unix",
+                            .letter = 'U',
+                            .group = "Transport",
+                            .brief = "a Unix socket: the operand is its path, or @NAME"};
+inline constexpr Flag kSendOnly{.name = "send-only",
+                                .group = "Data",
+                                .brief = "send stdin, receive nothing; end when all is acknowledged"};
+inline constexpr Flag kRecvOnly{
+    .name = "recv-only", .group = "Data", .brief = "receive only; stdin is never read"};
+inline constexpr Flag kNoHalfClose{
+    .name = "no-half-close", .group = "Data", .brief = "keep our sending side open after stdin's end"};
+inline constexpr Flag kKeepStdin{
+    .name = "keep-stdin",
+    .group = "Data",
+    .brief = "after the peer's end, wait for stdin's end (default: 0.5s of silence)"};
+inline constexpr Flag kCrlf{.name = "crlf", .group = "Data", .brief = "send each LF as CR LF"};
+inline constexpr Flag kIdleTimeout{.name = "idle-timeout",
+                                   .value = "D",
+                                   .kind = ValueKind::duration,
+                                   .group = "Time",
+                                   .brief = "end (124) when no byte has moved for D (default: never)"};
+inline constexpr Flag kReplyTimeout{
+    .name = "reply-timeout",
+    .value = "D",
+    .kind = ValueKind::duration,
+    .group = "Time",
+    .brief = "UDP: after stdin's end or a reply, wait D for more (default: 1s)"};
+inline constexpr Flag kSummary{.name = "summary",
+                               .group = "Output",
+                               .brief = "bytes each way, duration and who closed first, on stderr"};
+inline constexpr Flag kEvents{.name = "events",
+                              .value = "FILE|fd:N",
+                              .kind = ValueKind::file,
+                              .group = "Output",
+                              .brief = "write what happens as NDJSON there"};
+
+}  // namespace pier::flag
