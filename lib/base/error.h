@@ -12,11 +12,13 @@ namespace pier {
 
 // What kind of failure it is. Each kind is one exit code (cli/exit_code.h).
 enum class ErrorKind {
-  usage,     // the words given do not fit: exit 2
-  local,     // a fault of this host: file, permission, descriptor: exit 2
-  failed,    // the answer is no: refused, reset, does not resolve: exit 1
-  unknown,   // cannot tell: filtered, hidden: exit 3
-  deadline,  // a deadline the user set has passed: exit 124
+  usage,       // the words given do not fit: exit 2
+  local,       // a fault of this host: file, permission, descriptor: exit 2
+  failed,      // the answer is no: refused, reset, does not resolve: exit 1
+  unknown,     // cannot tell: filtered, hidden: exit 3
+  deadline,    // a deadline the user set has passed: exit 124
+  cannot_run,  // the program to run is there, but can't be: exit 126
+  not_found,   // the program to run is not there: exit 127
 };
 
 struct Error {

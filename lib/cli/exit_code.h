@@ -27,6 +27,10 @@ enum ExitCode : int {
       return kExitUnknown;
     case ErrorKind::deadline:
       return kExitDeadline;
+    case ErrorKind::cannot_run:
+      return kExitCannotRun;
+    case ErrorKind::not_found:
+      return kExitNotFound;
   }
   return kExitUsage;
 }
