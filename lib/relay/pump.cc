@@ -1,26 +1,35 @@
 #include "relay/pump.h"
 
+#include <algorithm>
+
 namespace pier {
 
-Pump::Pump(Stream& from, Stream& to, bool crlf) : from_(from), to_(to) {
-  if (crlf) crlf_.emplace();
+Pump::Pump(Stream& from, Stream& to, PumpOptions options)
+    : from_(from), to_(to), tap_(std::move(options.tap)) {
+  if (options.crlf) crlf_.emplace();
 }
 
-Io Pump::fill() {
-  if (!has_room()) return Io::again();
-  if (!crlf_) {
-    const Io io = from_.read(queue_.prepare());
-    if (io.kind == Io::Kind::bytes) {
-      queue_.commit(io.count);
-      read_ += io.count;
-    }
-    return io;
+Io Pump::fill(std::size_t limit) {
+  if (!wants_input()) return Io::again();
+  if (crlf_) return fill_filtered(limit);
+  const std::span<std::byte> room = queue_.prepare();
+  const std::span<std::byte> into = room.first(std::min(room.size(), limit));
+  const Io io = from_.read(into);
+  if (io.kind == Io::Kind::bytes) {
+    if (tap_) tap_(into.first(io.count));
+    queue_.commit(io.count);
+    read_ += io.count;
   }
-  raw_.resize(queue_.free() / 2);  // the filter doubles them at most
+  return io;
+}
+
+Io Pump::fill_filtered(std::size_t limit) {
+  raw_.resize(std::min(queue_.free() / 2, limit));  // the filter doubles them at most
   const Io io = from_.read(raw_);
   if (io.kind == Io::Kind::bytes) {
     filtered_.clear();
     crlf_->apply(std::span(raw_).first(io.count), filtered_);
+    if (tap_) tap_(filtered_);
     queue_.append(filtered_);
     read_ += io.count;
   }

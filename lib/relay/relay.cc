@@ -22,8 +22,12 @@ Relay::Relay(Loop& loop, Stream& net, Stream& local, const RelayRules& rules,
       local_(local),
       rules_(rules),
       done_(std::move(done)),
-      up_(local, net, rules.crlf),
-      down_(net, local) {
+      up_(local, net, {.crlf = rules.crlf, .tap = rules.sent_tap}),
+      down_(net, local, {.tap = rules.received_tap}) {
+  if (rules_.rate_limit) {
+    up_pace_.limit.emplace(*rules_.rate_limit);
+    down_pace_.limit.emplace(*rules_.rate_limit);
+  }
   start();
 }
 
@@ -40,7 +44,12 @@ void Relay::start() {
   };
   watched(loop_.watch(net_.read_fd(), Interest::read, [this](Ready ready) { on_net(ready); }), net_watch_);
   if (rules_.send && !finished_)
-    watched(loop_.watch(local_.read_fd(), Interest::read, [this](Ready) { on_input(); }), input_watch_);
+    watched(loop_.watch(local_.read_fd(), Interest::read,
+                        [this](Ready) {
+                          take_input();
+                          settle();
+                        }),
+            input_watch_);
   if (rules_.receive && !finished_)
     watched(loop_.watch(local_.write_fd(), Interest::none, [this](Ready ready) { on_output(ready); }),
             output_watch_);
@@ -62,20 +71,40 @@ void Relay::on_net(Ready ready) {
   settle();
 }
 
-void Relay::on_input() {
+// What the rate lets through now. Nothing: `go_on` runs when there is something again.
+std::size_t Relay::allowance(Pace& pace, void (Relay::*go_on)()) {
+  if (!pace.limit) return Pump::kNoLimit;
+  if (pace.waiting()) return 0;
+  const std::size_t bytes = pace.limit->allowance(now());
+  if (bytes == 0)
+    pace.timer = loop_.timer(Deadline(pace.limit->next()), [this, go_on] {
+      (this->*go_on)();
+      settle();
+    });
+  return bytes;
+}
+
+void Relay::take_input() {
   for (int round = 0; round < kRoundsPerEvent && !finished_ && !input_ended_ && send_error_ == 0; ++round) {
-    const Io io = up_.fill();
-    if (io.kind == Io::Kind::again) break;
-    last_activity_ = last_input_ = now();
-    if (io.kind == Io::Kind::error) {
-      down_.drain();
-      finish(Error{ErrorKind::local, "read", "standard input", io.code, {}}, true);  // row 9
-      return;
-    }
+    const std::size_t limit = allowance(up_pace_, &Relay::take_input);
+    if (limit == 0) return;
+    const Io io = up_.fill(limit);
+    if (input_failed(io)) return;
     if (io.kind == Io::Kind::end) input_ended_ = true;
     send();
+    if (io.kind == Io::Kind::again) return;
   }
-  settle();
+}
+
+// Row 9, or what else a read of I has come to: its time, and its share of the rate.
+bool Relay::input_failed(const Io& io) {
+  if (io.kind == Io::Kind::again) return false;
+  last_activity_ = last_input_ = now();
+  if (up_pace_.limit) up_pace_.limit->spend(io.count, last_input_);
+  if (io.kind != Io::Kind::error) return false;
+  down_.drain();
+  finish(Error{ErrorKind::local, "read", rules_.input_name, io.code, {}}, true);
+  return true;
 }
 
 void Relay::on_output(Ready ready) {
@@ -87,10 +116,12 @@ void Relay::on_output(Ready ready) {
 }
 
 void Relay::receive() {
-  for (int round = 0; round < kRoundsPerEvent && !net_ended_ && down_.has_room(); ++round) {
-    const Io io = down_.fill();
-    if (io.kind == Io::Kind::again) break;
-    last_activity_ = now();
+  for (int round = 0; round < kRoundsPerEvent && !finished_ && !net_ended_ && down_.wants_input(); ++round) {
+    const std::size_t limit = allowance(down_pace_, &Relay::receive);
+    if (limit == 0) return;
+    const Io io = down_.fill(limit);
+    if (io.kind != Io::Kind::again) last_activity_ = now();
+    if (io.kind == Io::Kind::bytes && down_pace_.limit) down_pace_.limit->spend(io.count, last_activity_);
     if (io.kind == Io::Kind::error) {
       net_failed(io.code);
     } else if (io.kind == Io::Kind::end) {
@@ -98,11 +129,17 @@ void Relay::receive() {
     }
     const Io out = down_.drain();
     if (out.kind == Io::Kind::error) return finish_output_failed(out.code);
+    if (io.kind == Io::Kind::again) return;
   }
 }
 
 void Relay::send() {
-  if (send_error_ != 0 || up_.empty()) return;
+  if (send_error_ != 0) return;
+  if (net_.has_buffered_output()) {
+    const Io io = net_.flush();
+    if (io.kind == Io::Kind::error) send_error_ = io.code;
+  }
+  if (send_error_ != 0 || !up_.wants_output()) return;
   const Io io = up_.drain();
   if (io.kind == Io::Kind::error) send_error_ = io.code;
   if (io.kind == Io::Kind::bytes) last_activity_ = now();
@@ -121,64 +158,64 @@ void Relay::net_failed(int code) {
 }
 
 bool Relay::sent_all() const {
-  return !rules_.send || (input_ended_ && up_.empty());
+  return !rules_.send || (input_ended_ && !up_.wants_output());
+}
+
+// Bytes of ours, or the end of them, that N has not handed to the kernel.
+bool Relay::net_owes_output() const {
+  return send_error_ == 0 && net_error_ == 0 && (up_.wants_output() || net_.has_buffered_output());
 }
 
 void Relay::settle() {
   if (finished_) return;
   // Row 6. What N still has for us is read to its end first; a sender only has nothing to wait for.
   const bool unsent = send_error_ != 0 && (net_ended_ || !rules_.receive);
-  if (unsent && down_.empty()) {
+  if (unsent && !down_.wants_output()) {
     return finish(Error{ErrorKind::failed, "send", "", send_error_,
-                        fmt::format("{}: {} B read from standard input were not accepted by the kernel",
-                                    errno_text(send_error_), up_.queued())},
+                        fmt::format("{}: {} B read from {} were not accepted by the kernel",
+                                    net_.error_text(send_error_), up_.in_hand(), rules_.input_name)},
                   true);
   }
-  if (net_error_ != 0 && down_.empty())  // row 5
+  if (net_error_ != 0 && !down_.wants_output())  // row 5
     return finish(Error{ErrorKind::failed, "recv", "", net_error_,
-                        up_.empty() ? std::string()
-                                    : fmt::format("{}: {} B read from standard input were not sent",
-                                                  errno_text(net_error_), up_.queued())},
+                        up_.in_hand() == 0
+                            ? net_.error_text(net_error_)
+                            : fmt::format("{}: {} B read from {} were not sent", net_.error_text(net_error_),
+                                          up_.in_hand(), rules_.input_name)},
                   true);
-  if (rules_.send && input_ended_ && up_.empty() && !half_closed_ && send_error_ == 0 && net_error_ == 0) {
-    if (!rules_.receive) {  // row 13
+  if (rules_.send && sent_all() && !half_closed_ && send_error_ == 0 && net_error_ == 0) {
+    if (!rules_.receive || rules_.half_close) {
       half_closed_ = true;
       net_.finish_writing();
-      tell("shutdown", "our sending side: stdin ended");
+      tell("shutdown", fmt::format("our sending side: {} ended",
+                                   rules_.input_name == "standard input" ? "stdin" : rules_.input_name));
+    }
+    if (!rules_.receive) {  // row 13
       net_watch_.set(Interest::none);
       return await_acknowledgement(std::chrono::milliseconds(1));
     }
-    if (rules_.half_close) {  // row 1
-      half_closed_ = true;
-      net_.finish_writing();
-      tell("shutdown", "our sending side: stdin ended");
-    }
   }
-  if (net_ended_ && net_error_ == 0 && send_error_ == 0 && down_.empty()) settle_after_peer_end();
+  if (net_ended_ && net_error_ == 0 && send_error_ == 0 && !down_.wants_output()) settle_after_peer_end();
   if (!finished_) update_interest();
 }
 
 // N has ended and O has all of it: rows 2, 3, 4, 11 and 14.
 void Relay::settle_after_peer_end() {
+  if (net_owes_output()) return;  // what is in hand goes out first
   if (sent_all()) return finish({}, false);
-  if (!up_.empty()) return;  // what is in hand goes out first
   if (rules_.keep_input) return;
   if (rules_.input_is_terminal) return finish({}, false);  // row 4
-  const Io io = up_.fill();
-  switch (io.kind) {
-    case Io::Kind::again:
-      return leave_idle_input();
-    case Io::Kind::error:
-      return finish(Error{ErrorKind::local, "read", "standard input", io.code, {}}, true);
-    case Io::Kind::end:
-      input_ended_ = true;
-      return finish({}, false);
-    case Io::Kind::bytes:
-      break;
-  }
-  last_input_ = now();
+  const std::size_t limit = allowance(up_pace_, &Relay::take_input);
+  if (limit == 0) return;
+  const Io io = up_.fill(limit);
+  if (input_failed(io)) return;
   send();  // row 3: the loop comes back as long as I gives
-  if (send_error_ != 0) settle();
+  if (send_error_ != 0) return settle();
+  if (io.kind == Io::Kind::again && !up_.wants_output()) return leave_idle_input();
+  if (io.kind == Io::Kind::end) {
+    input_ended_ = true;
+    finish({}, false);
+  }
 }
 
 // Row 4, once I has been silent for long enough.
@@ -189,8 +226,8 @@ void Relay::leave_idle_input() {
 }
 
 void Relay::update_interest() {
-  const bool read = rules_.receive && !net_ended_ && down_.has_room();
-  const bool write = !up_.empty() && send_error_ == 0 && net_error_ == 0;
+  const bool read = rules_.receive && !net_ended_ && down_.wants_input() && !down_pace_.waiting();
+  const bool write = net_owes_output();
   // A hang-up is told on and on; once known, it is looked at again when there is something to do with the
   // socket.
   if (!read && !write && (net_hung_up_ || net_ended_))
@@ -198,13 +235,29 @@ void Relay::update_interest() {
   else
     net_watch_.set(interest(read, write));
 
-  const bool take = rules_.send && !input_ended_ && up_.has_room() && send_error_ == 0 && net_error_ == 0;
+  const bool take = rules_.send && !input_ended_ && up_.wants_input() && !up_pace_.waiting() &&
+                    send_error_ == 0 && net_error_ == 0;
   if (take)
     input_watch_.set(Interest::read);
   else
     input_watch_.pause();
 
-  output_watch_.set(interest(false, !down_.empty()));
+  output_watch_.set(interest(false, down_.wants_output()));
+
+  if (read && net_.has_buffered_input() && !receive_posted_) {
+    receive_posted_ = true;
+    loop_.post([this, alive = alive_] {
+      if (*alive) receive_buffered();
+    });
+  }
+}
+
+// Bytes that N holds and epoll does not see.
+void Relay::receive_buffered() {
+  receive_posted_ = false;
+  if (finished_) return;
+  receive();
+  settle();
 }
 
 void Relay::await_acknowledgement(Duration wait) {
@@ -215,7 +268,9 @@ void Relay::await_acknowledgement(Duration wait) {
     net_failed(code);
     return settle();
   }
-  if (net_.unacknowledged() == 0) {
+  if (net_.has_buffered_output()) send();
+  if (send_error_ != 0) return settle();
+  if (!net_.has_buffered_output() && net_.unacknowledged() == 0) {
     net_.discard_input();
     return finish({}, false);
   }
@@ -252,9 +307,9 @@ void Relay::finish_output_failed(int code) {
     output_closed_ = true;
     finish({}, true);
   } else {  // row 8
-    finish(Error{ErrorKind::failed, "write", "standard output", code,
-                 fmt::format("{}: {} B were written, {} B more had arrived", errno_text(code),
-                             down_.written_total(), down_.queued())},
+    finish(Error{ErrorKind::failed, "write", rules_.output_name, code,
+                 fmt::format("{}: {} B were written, {} B more had arrived", local_.error_text(code),
+                             down_.written_total(), down_.in_hand())},
            true);
   }
 }
@@ -268,6 +323,8 @@ void Relay::finish(std::optional<Error> error, bool reset) {
   idle_timer_.cancel();
   acknowledge_timer_.cancel();
   input_timer_.cancel();
+  up_pace_.timer.cancel();
+  down_pace_.timer.cancel();
   if (error && error->kind == ErrorKind::deadline && rules_.receive) down_.drain();
   if (reset) net_.abort();
   RelayResult ended = result();

@@ -8,12 +8,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/clock.h"
 #include "event/loop.h"
 #include "net/step.h"
 #include "relay/pump.h"
 #include "relay/result.h"
+#include "stream/rate_limit.h"
 #include "stream/stream.h"
 
 namespace pier {
@@ -28,7 +30,16 @@ struct RelayRules {
   bool keep_input = false;         // after N's end, wait for I's end even while it is idle
   bool input_is_terminal = false;  // after N's end, I is left without a look
   bool crlf = false;
+  // Each sees the bytes of one direction as the network has them. With a tap every byte passes through this
+  // process.
+  Tap sent_tap;
+  Tap received_tap;
+  // Bytes a second that may be taken from I, and as many from N; at least 1.
+  std::optional<std::uint64_t> rate_limit;
   std::optional<Duration> idle_timeout;  // no byte either way for so long ends it
+  // What errors call I and O.
+  std::string input_name = "standard input";
+  std::string output_name = "standard output";
   StepSink* steps = nullptr;
 };
 
@@ -46,22 +57,38 @@ class Relay {
   // `reset`: N's coming close is a reset.
   RelayResult end_now(bool reset);
 
+  // Bytes so far, as RelayResult counts them.
+  [[nodiscard]] std::uint64_t received() const { return down_.written_total(); }
+  [[nodiscard]] std::uint64_t sent() const { return up_.written_total(); }
+
  private:
+  // One direction's pace: what a rate limit allows, and the timer that goes on when it allows more.
+  struct Pace {
+    std::optional<RateLimit> limit;
+    Timer timer;
+
+    [[nodiscard]] bool waiting() const { return timer.active(); }
+  };
+
   void start();
   void on_net(Ready ready);
-  void on_input();
   void on_output(Ready ready);
   void receive();
+  void take_input();
   void send();
+  [[nodiscard]] std::size_t allowance(Pace& pace, void (Relay::*go_on)());
+  [[nodiscard]] bool input_failed(const Io& io);
   void settle();
   void settle_after_peer_end();
   void leave_idle_input();
   void update_interest();
   void peer_ended();
   void net_failed(int code);
+  void receive_buffered();
   void await_acknowledgement(Duration wait);
   void arm_idle();
   [[nodiscard]] bool sent_all() const;
+  [[nodiscard]] bool net_owes_output() const;
   [[nodiscard]] RelayResult result() const;
   void finish(std::optional<Error> error, bool reset);
   void finish_output_failed(int code);
@@ -74,6 +101,7 @@ class Relay {
   std::function<void(RelayResult)> done_;
   Pump up_;    // I to N
   Pump down_;  // N to O
+  Pace up_pace_, down_pace_;
   Watch net_watch_, input_watch_, output_watch_;
   Timer idle_timer_, acknowledge_timer_, input_timer_;
   TimePoint started_ = now();
@@ -87,6 +115,7 @@ class Relay {
   bool net_hung_up_ = false;  // epoll said so: its event would come again and again
   bool peer_first_ = false;
   bool output_closed_ = false;
+  bool receive_posted_ = false;
   bool finished_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -19,6 +19,8 @@ class SocketStream final : public Stream {
   [[nodiscard]] std::size_t unacknowledged() const override;
   [[nodiscard]] int take_failure() override;
   void discard_input() override;
+  [[nodiscard]] RawEnd raw_input() const override { return {fd_.get(), FdKind::socket}; }
+  [[nodiscard]] RawEnd raw_output() const override { return {fd_.get(), FdKind::socket}; }
 
  private:
   Fd fd_;

@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <climits>
@@ -19,19 +17,6 @@ bool ready(int fd, short events) {
 }
 
 }  // namespace
-
-FdKind fd_kind(int fd) {
-  struct stat info{};
-  if (fd < 0 || ::fstat(fd, &info) != 0) return FdKind::other;
-  if (S_ISREG(info.st_mode)) return FdKind::regular;
-  if (S_ISFIFO(info.st_mode)) return FdKind::pipe;
-  if (S_ISSOCK(info.st_mode)) return FdKind::socket;
-  if (S_ISCHR(info.st_mode)) {
-    if (info.st_rdev == makedev(1, 3)) return FdKind::null_device;  // null(4)
-    if (::isatty(fd) == 1) return FdKind::terminal;
-  }
-  return FdKind::other;
-}
 
 StdioStream::StdioStream(int in, int out)
     : in_(in), out_(out), in_kind_(fd_kind(in)), out_kind_(fd_kind(out)) {
@@ -60,6 +45,17 @@ Io StdioStream::write(std::span<const std::byte> from) {
   if (may_block && !ready(out_, POLLOUT)) return Io::again();
   const std::size_t size = may_block ? std::min<std::size_t>(from.size(), PIPE_BUF) : from.size();
   return Io::of(retry_eintr([&] { return ::write(write_fd(), from.data(), size); }), false);
+}
+
+// A socket shared with others may be a blocking one, and splice(2) has no flag against that.
+RawEnd StdioStream::raw_input() const {
+  if (in_kind_ == FdKind::socket) return {};
+  return {in_, in_kind_};
+}
+
+RawEnd StdioStream::raw_output() const {
+  if (out_kind_ == FdKind::socket) return {};
+  return {write_fd(), out_kind_};
 }
 
 }  // namespace pier

@@ -7,13 +7,10 @@
 #pragma once
 
 #include "base/fd.h"
+#include "stream/fd_kind.h"
 #include "stream/stream.h"
 
 namespace pier {
-
-// What a descriptor is, as far as ending and readiness go.
-enum class FdKind : unsigned char { regular, null_device, terminal, pipe, socket, other };
-[[nodiscard]] FdKind fd_kind(int fd);
 
 class StdioStream final : public Stream {
  public:
@@ -26,6 +23,8 @@ class StdioStream final : public Stream {
   [[nodiscard]] Io write(std::span<const std::byte> from) override;
   void finish_writing() override {}  // its reader sees the end when this process does
   void abort() override {}
+  [[nodiscard]] RawEnd raw_input() const override;
+  [[nodiscard]] RawEnd raw_output() const override;
 
   [[nodiscard]] FdKind in_kind() const { return in_kind_; }
   [[nodiscard]] FdKind out_kind() const { return out_kind_; }

@@ -8,6 +8,9 @@
 #include <span>
 #include <string>
 
+#include "base/error.h"
+#include "stream/fd_kind.h"
+
 namespace pier {
 
 // What one read or write came to.
@@ -59,6 +62,25 @@ class Stream {
   // Throws away what has arrived and nobody will read: a TCP socket closed with unread bytes sends a reset,
   // which can cost the peer what it has not yet read.
   virtual void discard_input() {}
+
+  // Where the kernel may move the bytes by itself, past read() and write(): these descriptors then give and
+  // take exactly the bytes that read() and write() would. Empty by default.
+  [[nodiscard]] virtual RawEnd raw_input() const { return {}; }
+  [[nodiscard]] virtual RawEnd raw_output() const { return {}; }
+
+  // read() would give something, or an end, although the descriptor may not be readable: bytes decrypted but
+  // not yet taken. Whoever waits for the descriptor asks this first.
+  [[nodiscard]] virtual bool has_buffered_input() const { return false; }
+  // write() or finish_writing() has taken what the kernel has not: flush() goes on with it when the
+  // descriptor is writable, and closing now would lose it.
+  [[nodiscard]] virtual bool has_buffered_output() const { return false; }
+  // Io::bytes (a count of 0 means nothing here) when something went on, Io::again when nothing could, or an
+  // error.
+  [[nodiscard]] virtual Io flush() { return Io::again(); }
+
+  // What the code of an Io::error means, for a sentence: the text of an errno, unless the stream knows better
+  // ("truncated: no close_notify").
+  [[nodiscard]] virtual std::string error_text(int code) const { return errno_text(code); }
 };
 
 }  // namespace pier

@@ -1,5 +1,7 @@
 #include "relay/relay.h"
 
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <optional>
@@ -295,6 +297,115 @@ TEST_F(RelayTest, CrlfIsAddedOnTheWayOutOnly) {
   EXPECT_FALSE(run(rules).error);
   EXPECT_EQ(take_all(peer_), "a\r\nb\r\nc");
   EXPECT_EQ(take_all(output_.first), "x\ny");
+}
+
+TEST_F(RelayTest, ATapSeesTheBytesAsTheNetworkHasThem) {
+  connect(make_tcp_pair());
+  put(input_.second, "a\nb");
+  input_.second.reset();
+  put(peer_, "x\ny");
+  ::shutdown(peer_.get(), SHUT_WR);
+  std::string sent, received;
+  const auto collect = [](std::string& into) {
+    return [&into](std::span<const std::byte> bytes) {
+      into.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    };
+  };
+  RelayRules rules;
+  rules.crlf = true;
+  rules.sent_tap = collect(sent);
+  rules.received_tap = collect(received);
+  EXPECT_FALSE(run(rules).error);
+  EXPECT_EQ(sent, "a\r\nb");
+  EXPECT_EQ(received, "x\ny");
+}
+
+TEST_F(RelayTest, ARateLimitHoldsEachDirection) {
+  connect(make_tcp_pair());
+  put(input_.second, std::string(3000, 'i'));
+  input_.second.reset();
+  put(peer_, std::string(3000, 'p'));
+  ::shutdown(peer_.get(), SHUT_WR);
+  RelayRules rules;
+  rules.rate_limit = 20'000;  // a burst of 1000 bytes, and then 100 ms for the other 2000
+  const RelayResult result = run(rules);
+  EXPECT_FALSE(result.error);
+  EXPECT_GE(result.took, std::chrono::milliseconds(95));
+  EXPECT_EQ(take_all(peer_), std::string(3000, 'i'));
+  EXPECT_EQ(take_all(output_.first), std::string(3000, 'p'));
+}
+
+// A stream that holds bytes which its descriptor does not show, as TLS does.
+class HoldingStream final : public Stream {
+ public:
+  explicit HoldingStream(Stream& below) : below_(below) {}
+  [[nodiscard]] int read_fd() const override { return below_.read_fd(); }
+  [[nodiscard]] int write_fd() const override { return below_.write_fd(); }
+  Io read(std::span<std::byte> into) override {
+    if (held_in_.empty()) {
+      held_in_.resize(1 << 20);
+      const Io io = below_.read(std::as_writable_bytes(std::span(held_in_)));
+      held_in_.resize(io.count);
+      if (io.kind != Io::Kind::bytes) return io;
+    }
+    into[0] = static_cast<std::byte>(held_in_.front());  // as slow as can be
+    held_in_.erase(0, 1);
+    return Io::bytes(1);
+  }
+  Io write(std::span<const std::byte> from) override {
+    held_out_.append(reinterpret_cast<const char*>(from.data()), from.size());
+    return Io::bytes(from.size());
+  }
+  Io flush() override {
+    const Io io = below_.write(std::as_bytes(std::span(held_out_)).first(1));
+    if (io.kind == Io::Kind::bytes) held_out_.erase(0, 1);
+    if (held_out_.empty() && ended_) below_.finish_writing();
+    return io;
+  }
+  void finish_writing() override {
+    ended_ = true;
+    if (held_out_.empty()) below_.finish_writing();
+  }
+  void abort() override { below_.abort(); }
+  [[nodiscard]] bool has_buffered_input() const override { return !held_in_.empty(); }
+  [[nodiscard]] bool has_buffered_output() const override { return !held_out_.empty(); }
+
+ private:
+  Stream& below_;
+  std::string held_in_, held_out_;
+  bool ended_ = false;
+};
+
+TEST_F(RelayTest, BytesThatTheStreamHoldsArriveWithoutAnEvent) {
+  FdPair pair = make_tcp_pair();
+  peer_ = std::move(pair.second);
+  SocketStream below(std::move(pair.first));
+  HoldingStream net(below);
+  put(peer_, std::string(1000, 'd'));
+  put(input_.second, std::string(500, 'u'));
+  input_.second.reset();
+  StdioStream local(input_.first.get(), output_.second.get());
+  std::optional<RelayResult> result;
+  Relay relay(loop_, net, local, {}, [&](const RelayResult& r) {
+    result = r;
+    loop_.stop();
+  });
+  Watch watch =
+      loop_
+          .watch(output_.first.get(), Interest::read,
+                 [&](Ready) {
+                   int waiting = 0;
+                   ASSERT_EQ(::ioctl(output_.first.get(), FIONREAD, &waiting), 0);
+                   if (waiting < 1000) return;
+                   watch.cancel();  // all of it, although nothing more has come and nothing has ended
+                   ::shutdown(peer_.get(), SHUT_WR);
+                 })
+          .value();
+  run_guarded(loop_);
+  ASSERT_TRUE(result);
+  EXPECT_FALSE(result->error);
+  EXPECT_EQ(result->received, 1000u);
+  EXPECT_EQ(take_all(peer_), std::string(500, 'u'));
 }
 
 TEST_F(RelayTest, EndNowWritesWhatIsInHandAndDoneDoesNotRun) {
