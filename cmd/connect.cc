@@ -48,6 +48,13 @@ constexpr Flag kFlags[] = {
     flag::kNoHalfClose,
     flag::kKeepStdin,
     flag::kCrlf,
+    flag::kSndbuf,
+    flag::kRcvbuf,
+    flag::kMss,
+    flag::kNodelay,
+    flag::kCongestion,
+    flag::kKeepalive,
+    flag::kTos,
     flag::kSummary,
     flag::kEvents,
     kExplainFlag,
@@ -106,6 +113,7 @@ int run(App& app) {
     run.outside.out_of_time = true;
     loop.stop();
   });
+  note_cut_buffers(app, plan->dials.front().connect.options);
   for (DialPlan& dial : plan->dials) dial.connect.steps = run.news.steps();
   if (app.args.has("check") || !app.args.command.empty() || plan->dials.size() > 1)
     return client::check(run, *plan);

@@ -51,6 +51,13 @@ constexpr Flag kFlags[] = {
     flag::kNoHalfClose,
     flag::kKeepStdin,
     flag::kCrlf,
+    flag::kSndbuf,
+    flag::kRcvbuf,
+    flag::kMss,
+    flag::kNodelay,
+    flag::kCongestion,
+    flag::kKeepalive,
+    flag::kTos,
     flag::kSummary,
     flag::kEvents,
     kExplainFlag,
@@ -99,6 +106,7 @@ int run(App& app) {
   });
   if (!signals) return run.news.end(app, signals.error());
   if (plan->keep_open) raise_descriptor_limit();
+  note_cut_buffers(app, plan->listen.options);
   ListenPlan listen = plan->listen;
   listen.steps = run.news.steps();
   auto listener = server::open_listener(listen);

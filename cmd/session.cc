@@ -43,6 +43,39 @@ Result<Endpoint> endpoint_of(std::span<const std::string> words, const Parsed& a
   return endpoint;
 }
 
+Result<SocketOptions> socket_options_of(const Parsed& args, const Endpoint& endpoint) {
+  const bool tcp = endpoint.transport == Transport::tcp;
+  for (const std::string_view flag : {"mss", "nodelay", "congestion", "keepalive"})
+    if (args.has(flag) && !tcp)
+      return usage_error("--" + std::string(flag), endpoint.to_string(), "only TCP has this option");
+  if (args.has("tos") && !tcp && endpoint.transport != Transport::udp)
+    return usage_error("--tos", endpoint.to_string(), "only TCP and UDP send packets that carry it");
+  SocketOptions options;
+  const auto number = [&](std::string_view flag) -> std::optional<int> {
+    const auto value = args.number(flag);
+    if (!value) return std::nullopt;
+    return static_cast<int>(*value);
+  };
+  constexpr std::uint64_t kMostBuffer = 1U << 30U;  // the kernel doubles it within 31 bits
+  for (const std::string_view flag : {"sndbuf", "rcvbuf"})
+    if (const auto size = args.number(flag); size && (*size == 0 || *size > kMostBuffer))
+      return usage_error("--" + std::string(flag), *args.text(flag), "not a size from 1 to 1G");
+  options.send_buffer = number("sndbuf");
+  options.receive_buffer = number("rcvbuf");
+  options.segment = number("mss");
+  options.no_delay = args.has("nodelay");
+  options.keep_alive = args.has("keepalive");
+  options.congestion = args.text("congestion").value_or("");
+  options.tos = number("tos");
+  if (args.has("congestion") && options.congestion.empty())
+    return usage_error("--congestion", "", "not a name such as cubic or reno");
+  return options;
+}
+
+void note_cut_buffers(const App& app, const SocketOptions& options) {
+  for (const std::string& line : cut_buffers(options)) app.note(line);
+}
+
 RelayRules relay_rules(const App& app, const StdioStream& local, bool listening, StepSink* steps) {
   const Parsed& args = app.args;
   RelayRules rules;

@@ -11,6 +11,7 @@
 #include "cli/flags.h"
 #include "event/loop.h"
 #include "net/endpoint.h"
+#include "net/options.h"
 #include "net/step.h"
 #include "out/event_log.h"
 #include "out/explain.h"
@@ -32,6 +33,11 @@ namespace pier {
 // The operands as one endpoint, with what this version does not speak refused.
 [[nodiscard]] Result<Endpoint> endpoint_of(std::span<const std::string> words, const Parsed& args,
                                            bool port_zero);
+
+// The socket options asked for; a usage error for one that the endpoint's transport does not have.
+[[nodiscard]] Result<SocketOptions> socket_options_of(const Parsed& args, const Endpoint& endpoint);
+// Tells on stderr what the host's limits will make of them.
+void note_cut_buffers(const App& app, const SocketOptions& options);
 
 // How the session treats its input: the close table's rows 10 to 14 are decided here. `listening`: a closed
 // or null stdin then means "receive only".

@@ -47,4 +47,39 @@ inline constexpr Flag kEvents{.name = "events",
                               .group = "Output",
                               .brief = "write what happens as NDJSON there"};
 
+// Socket options, set before connecting or listening.
+inline constexpr Flag kSndbuf{.name = "sndbuf",
+                              .value = "S",
+                              .kind = ValueKind::size,
+                              .group = "Socket",
+                              .brief = "the kernel's send buffer (default: sized by the kernel as it goes)"};
+inline constexpr Flag kRcvbuf{.name = "rcvbuf",
+                              .value = "S",
+                              .kind = ValueKind::size,
+                              .group = "Socket",
+                              .brief = "the kernel's receive buffer, and with it TCP's largest window"};
+inline constexpr Flag kMss{.name = "mss",
+                           .value = "N",
+                           .kind = ValueKind::number,
+                           .group = "Socket",
+                           .brief = "at most N bytes of data in a TCP segment, either way",
+                           .min = 88,      // TCP_MIN_MSS of Linux
+                           .max = 32767};  // MAX_TCP_WINDOW of Linux
+inline constexpr Flag kNodelay{
+    .name = "nodelay", .group = "Socket", .brief = "TCP sends small writes at once (no Nagle algorithm)"};
+inline constexpr Flag kCongestion{.name = "congestion",
+                                  .value = "NAME",
+                                  .kind = ValueKind::text,
+                                  .group = "Socket",
+                                  .brief = "TCP congestion control: cubic, reno, bbr, what this kernel has"};
+inline constexpr Flag kKeepalive{.name = "keepalive",
+                                 .group = "Socket",
+                                 .brief = "ask a silent TCP peer, at this host's intervals, if it is there"};
+inline constexpr Flag kTos{.name = "tos",
+                           .value = "N",
+                           .kind = ValueKind::number,
+                           .group = "Socket",
+                           .brief = "mark packets: the TOS byte, or IPv6's traffic class; decimal",
+                           .max = 255};
+
 }  // namespace pier::flag

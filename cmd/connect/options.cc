@@ -80,10 +80,13 @@ Result<Plan> make_plan(const Parsed& args) {
     if (!family) return std::unexpected(family.error());
     auto source = source_of(args, endpoint);
     if (!source) return std::unexpected(source.error());
+    auto options = socket_options_of(args, endpoint);
+    if (!options) return std::unexpected(options.error());
     DialPlan dial;
     dial.connect.endpoint = std::move(endpoint);
     dial.connect.family = *family;
     dial.connect.source = *source;
+    dial.connect.options = std::move(*options);
     if (!*source && args.has("source-port"))
       dial.connect.source_port = static_cast<std::uint16_t>(*args.number("source-port"));
     dial.connect.timeout = args.duration("connect-timeout");

@@ -36,7 +36,10 @@ Result<Plan> make_plan(const Parsed& args) {
                          "an address already says who can reach it; leave out one of them");
     endpoint->every_interface = true;
   }
+  auto options = socket_options_of(args, *endpoint);
+  if (!options) return std::unexpected(options.error());
   plan.listen.endpoint = std::move(*endpoint);
+  plan.listen.options = std::move(*options);
   plan.listen.family = *family;
   if (const auto backlog = args.number("backlog")) plan.listen.backlog = static_cast<int>(*backlog);
   plan.keep_open = args.has("keep-open") || args.has("max-accepts");

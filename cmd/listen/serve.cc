@@ -11,6 +11,7 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   StdioStream local(STDIN_FILENO, STDOUT_FILENO);
   ServePlan serve;
   serve.rules = relay_rules(run.app, local, true, run.news.steps());
+  serve.unix_options = plan.listen.options;
   serve.keep_open = plan.keep_open;
   serve.max_accepts = run.app.args.number("max-accepts");
   serve.accept_timeout = run.app.args.duration("accept-timeout");

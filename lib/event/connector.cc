@@ -141,6 +141,7 @@ void Connector::State::race(std::vector<SocketAddress> addresses) {
                 .transport = plan_.endpoint.transport,
                 .source = plan_.source,
                 .source_port = plan_.source_port,
+                .options = plan_.options,
                 .deadline = deadline_,
                 .stagger = plan_.stagger,
                 .steps = plan_.steps};

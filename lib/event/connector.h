@@ -13,6 +13,7 @@
 #include "event/loop.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/options.h"
 #include "net/socket_file.h"
 #include "net/step.h"
 
@@ -26,6 +27,7 @@ struct ConnectPlan {
   std::optional<SocketAddress> source = {};
   // In place of `source`: this port alone, at whatever address of each attempt's family the kernel chooses.
   std::optional<std::uint16_t> source_port = {};
+  SocketOptions options = {};  // of each attempt's socket, set before it connects
   // For everything, resolving included; none waits as long as the kernel does.
   std::optional<Duration> timeout = {};
   Duration stagger = std::chrono::milliseconds(250);  // RFC 8305, section 5: "Connection Attempt Delay"

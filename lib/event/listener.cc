@@ -47,6 +47,8 @@ Result<Listener::Bound> bind_one(const SocketAddress& address, const ListenPlan&
                               "this socket is for IPv6 alone; IPv4 has one of its own", plan.steps);
     if (!set) return std::unexpected(set.error());
   }
+  if (const auto set = set_options(*fd, transport, address.domain(), plan.options, plan.steps); !set)
+    return std::unexpected(set.error());
   if (const auto bound = bind_socket(*fd, address, plan.steps); !bound) return std::unexpected(bound.error());
   const SocketAddress real = local_address(fd->get());
   return Listener::Bound{std::move(*fd), real};

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/options.h"
 #include "net/socket_file.h"
 #include "net/step.h"
 
@@ -17,7 +18,8 @@ namespace pier {
 struct ListenPlan {
   Endpoint endpoint = {};  // host empty: loopback, both families; every_interface: any, both families
   std::optional<Family> family = {};  // -4 or -6
-  int backlog = 4096;  // the kernel cuts it to net.core.somaxconn (its own default since Linux 5.4)
+  int backlog = 4096;          // the kernel cuts it to net.core.somaxconn (its own default since Linux 5.4)
+  SocketOptions options = {};  // set before binding; TCP hands them down to the sockets it accepts
   StepSink* steps = nullptr;
 };
 

@@ -131,6 +131,9 @@ Fate Race::State::begin(std::size_t index) {
   auto fd = open_socket(plan_.transport, plan_.addresses[index].domain(), plan_.steps);
   if (!fd) return lose_in_setup(index, fd.error());
   attempt.fd = std::move(*fd);
+  const int domain = plan_.addresses[index].domain();
+  if (const auto set = set_options(attempt.fd, plan_.transport, domain, plan_.options, plan_.steps); !set)
+    return lose_in_setup(index, set.error());
   const auto source = source_of(plan_, plan_.addresses[index]);
   if (const auto bound = bind_source(attempt.fd, source, plan_); !bound)
     return lose_in_setup(index, bound.error());

@@ -13,6 +13,7 @@
 #include "event/loop.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/options.h"
 #include "net/step.h"
 
 namespace pier {
@@ -22,6 +23,7 @@ struct RacePlan {
   Transport transport = Transport::tcp;
   std::optional<SocketAddress> source = {};       // of the family of all the addresses
   std::optional<std::uint16_t> source_port = {};  // in place of it: the port alone, in each one's family
+  SocketOptions options = {};                     // of each attempt's socket
   Deadline deadline = {};
   Duration stagger = std::chrono::milliseconds(250);
   StepSink* steps = nullptr;  // must outlive the race

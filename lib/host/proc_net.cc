@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/number.h"
-#include "host/proc_file.h"
+#include "base/proc_file.h"
 
 namespace pier {
 namespace {

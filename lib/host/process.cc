@@ -15,8 +15,8 @@
 #include <unordered_set>
 
 #include "base/number.h"
+#include "base/proc_file.h"
 #include "host/cgroup.h"
-#include "host/proc_file.h"
 
 namespace pier {
 namespace {

@@ -64,6 +64,8 @@ void Server::take(Accepted accepted, const Listener::Bound& bound) {
                      session.peer.to_string(), bound.address.to_string(), bound.fd.get()),
          "ok",
          {{"local", session.local.to_string()}, {"remote", session.peer.to_string()}}});
+  if (session.local.is_unix())  // a fault here costs no client its session
+    (void)set_options(accepted.fd, Transport::unix_stream, AF_UNIX, plan_.unix_options, plan_.rules.steps);
   sessions_.emplace(session.id, session);
   if (!plan_.keep_open || (plan_.max_accepts && accepted_ >= *plan_.max_accepts)) stop_accepting();
   observer_.connected(session);

@@ -10,6 +10,7 @@
 
 #include "event/listener.h"
 #include "event/loop.h"
+#include "net/options.h"
 #include "net/socket.h"
 #include "relay/hub.h"
 #include "relay/relay.h"
@@ -20,7 +21,8 @@ namespace pier {
 
 struct ServePlan {
   RelayRules rules;
-  bool keep_open = false;  // clients one after another and at once; otherwise one
+  SocketOptions unix_options = {};  // of each accepted Unix socket, which inherits nothing from its listener
+  bool keep_open = false;           // clients one after another and at once; otherwise one
   std::optional<std::uint64_t>
       max_accepts;  // with keep_open: then no more are taken, and it ends with the last
   std::optional<Duration> accept_timeout;  // nobody connected, and nobody coming, for so long

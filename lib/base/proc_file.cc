@@ -1,4 +1,4 @@
-#include "host/proc_file.h"
+#include "base/proc_file.h"
 
 #include <fcntl.h>
 
