@@ -1,7 +1,5 @@
 #include "scan/probe_connect.h"
 
-#include <linux/errqueue.h>
-#include <linux/icmp.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -9,9 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
+#include "net/icmp_error.h"
 #include "net/socket.h"
 
 namespace pier {
@@ -42,37 +40,6 @@ Result<void> apply_source(const Fd& fd, Family family, const ProbeSource& source
     return set;
   }
   return bind_socket(fd, SocketAddress(source.address.value_or(IpAddress::any(family)), source.port), steps);
-}
-
-// The socket's error queue holds what ICMP said; nullopt where nothing did (recvmsg(2), MSG_ERRQUEUE).
-std::optional<IcmpError> take_icmp(int fd, const SocketAddress& target) {
-  alignas(cmsghdr) std::array<char, 512> control{};
-  std::array<char, 1> data{};
-  iovec part{data.data(), data.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  if (retry_eintr([&] { return ::recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT); }) < 0)
-    return std::nullopt;
-  for (cmsghdr* item = CMSG_FIRSTHDR(&message); item != nullptr; item = CMSG_NXTHDR(&message, item)) {
-    const bool v4 = item->cmsg_level == SOL_IP && item->cmsg_type == IP_RECVERR;
-    const bool v6 = item->cmsg_level == SOL_IPV6 && item->cmsg_type == IPV6_RECVERR;
-    if (!v4 && !v6) continue;
-    struct {
-      sock_extended_err error;
-      sockaddr_storage offender;
-    } told{};
-    std::memcpy(&told, CMSG_DATA(item), std::min(sizeof told, item->cmsg_len - CMSG_LEN(0)));
-    const bool icmp4 = told.error.ee_origin == SO_EE_ORIGIN_ICMP;
-    if (!icmp4 && told.error.ee_origin != SO_EE_ORIGIN_ICMP6) continue;
-    const SocketAddress sender = SocketAddress::from(told.offender, sizeof told.offender);
-    const SocketAddress own = local_address(fd);
-    const bool ours = sender.is_ip() && own.is_ip() && sender.ip() == own.ip() && sender.ip() != target.ip();
-    return IcmpError{icmp4 ? Family::ipv4 : Family::ipv6, told.error.ee_type, told.error.ee_code, ours};
-  }
-  return std::nullopt;
 }
 
 void explain_connect(StepSink* steps, int fd, const SocketAddress& target, std::string result) {
@@ -127,11 +94,7 @@ Result<Fd> ConnectProber::prepare(const SocketAddress& target) {
   auto fd = open_socket(Transport::tcp, target.domain(), options_.steps);
   if (!fd) return fd;
   const Family family = target.domain() == AF_INET ? Family::ipv4 : Family::ipv6;
-  // Without it the error queue stays empty and reasons are less exact, which is no reason not to ask.
-  if (family == Family::ipv4)
-    (void)set_option(*fd, SOL_IP, IP_RECVERR, 1, "IP_RECVERR");
-  else
-    (void)set_option(*fd, SOL_IPV6, IPV6_RECVERR, 1, "IPV6_RECVERR");
+  keep_icmp_errors(*fd, target.domain(), true);
   reset_on_close(fd->get());
   if (auto applied = apply_source(*fd, family, options_.source, options_.steps); !applied)
     return std::unexpected(applied.error());
@@ -167,9 +130,10 @@ void ConnectProber::send(std::uint64_t tag, const IpAddress& address, std::uint1
   if (!started) {
     // A refusal can come that fast, and an ICMP error with it.
     const int code = errno_of(started.error());
-    return finish(place,
-                  {.how = ConnectEnd::How::at_once, .code = code, .icmp = take_icmp(probe.fd.get(), target)},
-                  ready_);
+    return finish(
+        place,
+        {.how = ConnectEnd::How::at_once, .code = code, .icmp = take_icmp_error(probe.fd.get(), target)},
+        ready_);
   }
   epoll_event event{.events = EPOLLOUT, .data = {.u64 = place}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, probe.fd.get(), &event) != 0)
@@ -202,7 +166,7 @@ std::optional<ConnectEnd> ConnectProber::outcome(const Probe& probe, bool over) 
     return end;
   }
   // Only after SO_ERROR, which taking the last message off the queue would clear.
-  end.icmp = take_icmp(fd, probe.target);
+  end.icmp = take_icmp_error(fd, probe.target);
   if (end.code != 0) return end;
   // A message that ends nothing (packet too big) leaves the attempt as it was.
   if (!over) return std::nullopt;

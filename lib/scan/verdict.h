@@ -6,19 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "net/address.h"
+#include "net/icmp_error.h"
 #include "scan/result.h"
 
 namespace pier {
-
-// An ICMP error that belongs to the attempt, as the socket's error queue tells it (ip(7), IP_RECVERR; for TCP
-// since Linux 5.10).
-struct IcmpError {
-  Family family = Family::ipv4;  // ICMP (RFC 792) or ICMPv6 (RFC 4443)
-  std::uint8_t type = 0;
-  std::uint8_t code = 0;
-  bool from_this_host = false;  // sent by our own end of the attempt, which is not the target's
-};
 
 struct ConnectEnd {
   enum class How : std::uint8_t {
@@ -48,8 +39,5 @@ struct Judgement {
 // did not come from the target. A reset after the handshake is `open`: somebody accepted. An ICMP error of
 // any code is `filtered`, port unreachable too.
 [[nodiscard]] Judgement judge(const ConnectEnd& end);
-
-// "icmp 3/13 (communication prohibited)"; the name by RFC 792, 1122, 1812 or 4443 where there is one.
-[[nodiscard]] std::string describe(const IcmpError& icmp);
 
 }  // namespace pier

@@ -61,13 +61,13 @@ class Answers(LabCase):
                                  ("prot-unreachable", 2, "protocol unreachable"),
                                  ("port-unreachable", 3, "port unreachable"), ("net-prohibited", 9, "network prohibited"),
                                  ("host-prohibited", 10, "host prohibited"),
-                                 ("admin-prohibited", 13, "communication prohibited")):
+                                 ("admin-prohibited", 13, "administratively prohibited")):
             with self.subTest(kind=kind):
                 self.b.reject(f"meta nfproto ipv4 tcp dport {8000 + code}", f"icmp type {kind}")
                 self.assertEqual(self.verdict(self.b.ip4, 8000 + code), ("filtered", f"icmp 3/{code} ({word})", 3))
 
     def test_icmpv6_of_every_code_is_filtered_with_the_code(self):
-        for kind, code, word in (("no-route", 0, "no route"), ("admin-prohibited", 1, "communication prohibited"),
+        for kind, code, word in (("no-route", 0, "no route"), ("admin-prohibited", 1, "administratively prohibited"),
                                  ("addr-unreachable", 3, "address unreachable"),
                                  ("port-unreachable", 4, "port unreachable")):
             with self.subTest(kind=kind):

@@ -90,10 +90,10 @@ TEST(Verdict, AnIcmpErrorOfAnyCodeIsFiltered) {
 
 TEST(Verdict, NamesIcmpCodes) {
   EXPECT_EQ(describe({Family::ipv4, 3, 3, false}), "icmp 3/3 (port unreachable)");
-  EXPECT_EQ(describe({Family::ipv4, 3, 13, false}), "icmp 3/13 (communication prohibited)");
+  EXPECT_EQ(describe({Family::ipv4, 3, 13, false}), "icmp 3/13 (administratively prohibited)");
   EXPECT_EQ(describe({Family::ipv4, 11, 0, false}), "icmp 11/0 (time exceeded)");
   EXPECT_EQ(describe({Family::ipv4, 3, 99, false}), "icmp 3/99");
-  EXPECT_EQ(describe({Family::ipv6, 1, 1, false}), "icmpv6 1/1 (communication prohibited)");
+  EXPECT_EQ(describe({Family::ipv6, 1, 1, false}), "icmpv6 1/1 (administratively prohibited)");
   EXPECT_EQ(describe({Family::ipv6, 1, 4, false}), "icmpv6 1/4 (port unreachable)");
   EXPECT_EQ(describe({Family::ipv6, 200, 0, false}), "icmpv6 200/0");
 }
