@@ -73,11 +73,13 @@ function(pier_static name)
   endif()
 endfunction()
 
-# pier_library(NAME FOLDER…): the static library pier_NAME of every .cc in those folders of lib/.
+# pier_library(NAME FOLDER…): the static library pier_NAME of every .cc in those folders of lib/, but for the files
+# that belong to a library of their own.
 function(pier_library name)
   set(sources)
   foreach(folder ${ARGN})
     file(GLOB found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/lib/${folder}/*.cc)
+    list(FILTER found EXCLUDE REGEX "/lib/stream/tls[^/]*$")
     list(APPEND sources ${found})
   endforeach()
   add_library(pier_${name} STATIC ${sources})

@@ -1,0 +1,167 @@
+#include "stream/tls_handshake.h"
+
+#include <fmt/core.h>
+#include <openssl/x509v3.h>
+
+#include <new>
+
+#include "base/number.h"
+#include "net/address.h"
+#include "stream/tls_certificate.h"
+#include "stream/tls_context_state.h"
+#include "stream/tls_stream.h"
+
+namespace pier {
+namespace {
+
+// How the peer was known, for the step: a word for records, and a sentence's end.
+struct Known {
+  std::string_view word;
+  std::string_view text;
+};
+Known known_by(const TlsTrust& trust, bool has_certificate) {
+  if (!has_certificate) return {"none", ", which has shown no certificate"};
+  if (trust.kind == TlsTrust::Kind::pins) return {"pin", ", known by its pin"};
+  if (trust.kind == TlsTrust::Kind::nobody_asked) return {"no", ", not verified"};
+  return {"chain", ", verified"};
+}
+
+Step step_of(SSL* ssl, const TlsTrust& trust, const TlsVerdict& verdict, const std::string& peer) {
+  const X509* const certificate = ::SSL_get0_peer_certificate(ssl);
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  ::SSL_get0_alpn_selected(ssl, &protocol, &size);
+  const std::string alpn(reinterpret_cast<const char*>(protocol), size);
+  const std::string subject = certificate != nullptr ? subject_of(certificate) : std::string();
+  const Known known = known_by(trust, certificate != nullptr);
+  Step step{.call = "tls", .fd = -1, .text = {}, .result = "ok", .fields = {}};
+  step.text = fmt::format("{} with {}{}; {} is {}{}", ::SSL_get_version(ssl), SSL_get_cipher_name(ssl),
+                          alpn.empty() ? "" : " for " + alpn, peer, subject.empty() ? "somebody" : subject,
+                          known.text);
+  step.fields = {{"peer", peer},
+                 {"version", ::SSL_get_version(ssl)},
+                 {"cipher", SSL_get_cipher_name(ssl)},
+                 {"alpn", alpn},
+                 {"subject", subject},
+                 {"fingerprint", verdict.peer ? verdict.peer->to_string() : ""},
+                 {"verified", std::string(known.word)}};
+  return step;
+}
+
+// The name without what DNS and the URL grammar add to it.
+std::string bare_name(std::string name) {
+  if (const std::size_t zone = name.find('%'); zone != std::string::npos) name.resize(zone);
+  if (name.ends_with('.')) name.pop_back();
+  return name;
+}
+
+void ask_for(SSL* ssl, const std::string& name) {
+  const bool address = IpAddress::parse(name).has_value();
+  if (!address) SSL_set_tlsext_host_name(ssl, name.c_str());
+  X509_VERIFY_PARAM* const rules = ::SSL_get0_param(ssl);
+  ::X509_VERIFY_PARAM_set_hostflags(
+      rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  if (address)
+    ::X509_VERIFY_PARAM_set1_ip_asc(rules, name.c_str());
+  else
+    ::X509_VERIFY_PARAM_set1_host(rules, name.c_str(), 0);
+}
+
+TlsPtr<SSL> make_ssl(const TlsContext::State& state, const std::string& name) {
+  TlsPtr<SSL> ssl(::SSL_new(state.ssl.get()));
+  if (!ssl) throw std::bad_alloc();
+  if (state.trust.server) {
+    ::SSL_set_accept_state(ssl.get());
+    return ssl;
+  }
+  ::SSL_set_connect_state(ssl.get());
+  if (!name.empty()) ask_for(ssl.get(), name);
+  if (!state.alpn.empty())
+    ::SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(state.alpn.data()),
+                          static_cast<unsigned>(state.alpn.size()));
+  return ssl;
+}
+
+class TlsHandshake final : public Handshake {
+ public:
+  TlsHandshake(Loop& loop, std::shared_ptr<const TlsContext> context, const std::string& name, Fd fd,
+               std::string peer, const Deadline& deadline, StepSink* steps, Handshaker::Done done)
+      : context_(std::move(context)),
+        stream_(std::make_unique<TlsStream>(make_ssl(context_->state(), name),
+                                            TlsVerdict{.trust = &context_->state().trust, .name = name},
+                                            std::move(fd))),
+        peer_(std::move(peer)),
+        steps_(steps),
+        done_(std::move(done)) {
+    // Writable at once, so that a client's first word is said from the loop.
+    auto watch = loop.watch(stream_->read_fd(), context_->is_server() ? Interest::read : Interest::both,
+                            [this](Ready) { go_on(); });
+    if (watch)
+      watch_ = std::move(*watch);
+    else
+      timer_ = loop.timer(Deadline(now()), [this, error = watch.error()] { end(std::unexpected(error)); });
+    if (!watch || !deadline.at()) return;
+    const Duration given = *deadline.at() - now();
+    timer_ = loop.timer(deadline, [this, given] {
+      end(std::unexpected(
+          error(ErrorKind::deadline, "the handshake took longer than " + format_duration(given))));
+    });
+  }
+
+ private:
+  void go_on() {
+    const Io io = stream_->handshake();
+    if (io.kind == Io::Kind::again) return watch_.set(interest(true, stream_->has_buffered_output()));
+    if (io.kind != Io::Kind::bytes) {
+      const TlsVerdict& verdict = stream_->verdict();
+      return end(std::unexpected(
+          error(ErrorKind::failed, verdict.failed ? verdict.why : stream_->error_text(io.code), io.code)));
+    }
+    if (steps_ != nullptr) {
+      Step step = step_of(stream_->ssl(), context_->state().trust, stream_->verdict(), peer_);
+      step.fd = stream_->read_fd();
+      steps_->step(step);
+    }
+    end(std::move(stream_));
+  }
+
+  [[nodiscard]] Error error(ErrorKind kind, std::string why, int code = 0) const {
+    return Error{kind, "tls", peer_, code, std::move(why)};
+  }
+
+  // The last thing done: the callback may destroy this handshake.
+  void end(Result<std::unique_ptr<Stream>> result) {
+    watch_.cancel();
+    timer_.cancel();
+    if (!result && steps_ != nullptr)
+      steps_->step({.call = "tls",
+                    .fd = stream_->read_fd(),
+                    .text = peer_,
+                    .result = result.error().why,
+                    .fields = {{"peer", peer_}}});
+    const auto done = std::move(done_);
+    done(std::move(result));
+  }
+
+  std::shared_ptr<const TlsContext> context_;
+  std::unique_ptr<TlsStream> stream_;
+  std::string peer_;
+  StepSink* steps_;
+  Handshaker::Done done_;
+  Watch watch_;
+  Timer timer_;
+};
+
+}  // namespace
+
+TlsHandshaker::TlsHandshaker(std::shared_ptr<const TlsContext> context, std::string server_name,
+                             StepSink* steps)
+    : context_(std::move(context)), server_name_(bare_name(std::move(server_name))), steps_(steps) {}
+
+std::unique_ptr<Handshake> TlsHandshaker::start(Loop& loop, Fd fd, std::string peer, const Deadline& deadline,
+                                                Done done) {
+  return std::make_unique<TlsHandshake>(loop, context_, server_name_, std::move(fd), std::move(peer),
+                                        deadline, steps_, std::move(done));
+}
+
+}  // namespace pier
