@@ -1,0 +1,15 @@
+# The tools of scripts/bench: tests/bench/NAME.cc is the program bench_NAME in build/PRESET/bench. They are part of
+# `all` only with the tests; to measure, scripts/bench builds the target bench_tools by the release preset.
+add_custom_target(bench_tools)
+file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/bench/*.cc)
+foreach(source ${bench_sources})
+  cmake_path(GET source STEM stem)
+  add_executable(bench_${stem} ${source})
+  target_link_libraries(bench_${stem} PRIVATE pier_options)
+  set_target_properties(bench_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+  if(NOT PIER_TESTS)
+    set_target_properties(bench_${stem} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+  add_dependencies(bench_tools bench_${stem})
+endforeach()
+target_link_libraries(bench_bare_tls PRIVATE OpenSSL::SSL)

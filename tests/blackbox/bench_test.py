@@ -1,0 +1,114 @@
+"""scripts/bench: it runs to its end on a little data, counts what arrives, and says what it could not measure."""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+from harness import BIN_DIR, ROOT, SAFETY, TestCase, clean_env
+
+sys.path.append(str(ROOT / "tests" / "bench"))
+
+
+class Bench(TestCase):
+    def bench(self, *words, path=None):
+        """`scripts/bench WORDS` on the programs under test: its exit code and its output."""
+        done = subprocess.run([ROOT / "scripts" / "bench", *map(str, words), "--bin-dir", BIN_DIR], text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=clean_env({"PATH": path} if path else {}), timeout=2 * SAFETY, check=False)
+        return done.returncode, done.stdout
+
+    def path_of(self, *programs):
+        """A PATH with these programs of the system and no others."""
+        folder = self.tmp()
+        for name in ("sh", "dirname", "python3", "stat", "cat", *programs):
+            (folder / name).symlink_to(shutil.which(name))
+        return folder
+
+    def row(self, out, way, name):
+        """The cells of a contender in the table of a way, without its name."""
+        part = out.partition(f"### {way}")[2].partition("### ")[0]
+        found = re.search(rf"^\| {re.escape(name)} +\|(.*)\|$", part, re.M)
+        self.assertTrue(found, f"no row of {name!r} in:\n{part or out}")
+        return [cell.strip() for cell in found[1].split("|")]
+
+    def assert_measured(self, out, way, *names):
+        for name in names:
+            self.assertRegex(self.row(out, way, name)[0], r"^\d+\.\d\d", name)
+
+
+class Relay(Bench):
+    def relay(self, ways, *words, path=None):
+        return self.bench("relay", "--quick", "--size", "1M", "--rounds", 1, "--only", ways, *words, path=path)
+
+    def test_files_arrive_and_are_timed(self):
+        code, out = self.relay("file-null,file-file")
+        self.assertEqual(code, 0, out)
+        self.assert_measured(out, "file → net → null", "pier", "bare loop: sendfile, splice", "bare loop: sendfile, read")
+        self.assert_measured(out, "file → net → file", "pier", "cp", "bare loop: sendfile, splice")
+        self.assertRegex(out, r"pier, throughput to nc\.openbsd: .*, at least 2\.5×: ")
+        self.assertRegex(out, r"pier, time to cp: .*, at most 1\.15×: ")
+
+    def test_pipes_and_discarding_are_timed(self):
+        code, out = self.relay("pipe-pipe,discard")
+        self.assertEqual(code, 0, out)
+        self.assert_measured(out, "pipe → net → pipe", "pier", "bare loop: splice")
+        self.assert_measured(out, "net → discard", "pier", "bare loop: splice", "bare loop: read")
+
+    def test_all_of_tls_speak_one_cipher(self):
+        code, out = self.relay("tls")
+        self.assertEqual(code, 0, out)
+        agreed = re.search(r"^- negotiated: (.*)$", out, re.M)
+        if shutil.which("openssl"):
+            self.assertTrue(agreed, out)
+            self.assertTrue(agreed[1].startswith("TLS 1.2 ECDHE-RSA-AES128-GCM-SHA256 by "), out)
+            self.assertNotIn(";", agreed[1])
+
+    def test_a_peer_that_is_not_installed_is_named(self):
+        code, out = self.relay("file-file", path=str(self.path_of("cp")))
+        self.assertEqual(code, 0, out)
+        self.assertEqual(self.row(out, "file → net → file", "nc.openbsd")[0], "not installed")
+        self.assert_measured(out, "file → net → file", "pier", "cp")
+        self.assertIn("pier, throughput to nc.openbsd: not measured, at least 2×: unknown", out)
+
+    def test_a_peer_that_loses_a_byte_is_not_timed(self):
+        folder = self.path_of("cp", "tail")
+        tool = BIN_DIR / "bench" / "bench_bare_relay"
+        peer = folder / "nc.openbsd"
+        peer.write_text("#!/bin/sh\n"
+                        f'case "$*" in *-l*) "{tool}" recv-read "$4" | tail -c +2 ;;\n'
+                        f'*) exec "{tool}" send-file "$3" ;; esac\n')
+        peer.chmod(0o755)
+        code, out = self.relay("file-null,file-file", path=str(folder))
+        self.assertEqual(code, 0, out)
+        self.assertEqual(self.row(out, "file → net → null", "nc.openbsd")[0], "1048575 of 1048576 bytes arrived")
+        self.assertIn("1048575 of 1048576", self.row(out, "file → net → file", "nc.openbsd")[0])
+
+    def test_it_leaves_nothing_behind(self):
+        folder = self.tmp()
+        code, out = self.relay("discard", "--dir", folder, path=str(self.path_of()))
+        self.assertEqual(code, 0, out)
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_no_room_is_told(self):
+        code, out = self.bench("relay", "--size", "4000000G", "--dir", self.tmp())
+        self.assertEqual(code, 1, out)
+        self.assertRegex(out, r"\Abench: no room for \d+ MiB in .*: use --dir or a smaller --size\n\Z")
+
+
+class Results(TestCase):
+    def test_a_section_is_replaced_and_the_others_stay(self):
+        import report
+        results = pathlib.Path(self.tmp() / "RESULTS.md")
+        results.write_text("# Measured\n\n## one (2026-01-02)\n\nold\n\n## two (2026-01-02)\n\nkept\n")
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            for name in ("one", "three", "one"):
+                paper = report.Paper(f"of {name}")
+                paper.add("| a table |")
+                paper.write(name, results)
+        self.assertRegex(results.read_text(), r"\A# Measured\n\n## one \([0-9-]+\)\n\nof one\n\n\| a table \|\n\n"
+                                              r"## two \(2026-01-02\)\n\nkept\n\n"
+                                              r"## three \([0-9-]+\)\n\nof three\n\n\| a table \|\n\Z")
