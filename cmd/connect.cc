@@ -31,6 +31,8 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::duration,
      .group = "Reaching",
      .brief = "try again until it is up, for at most D (then 124)"},
+    flag::kExec,
+    flag::kShExec,
     {.name = "connect-timeout",
      .value = "D",
      .kind = ValueKind::duration,
@@ -62,7 +64,8 @@ constexpr Flag kFlags[] = {
 };
 
 constexpr std::string_view kForms[] = {"[OPTIONS] HOST PORT", "[OPTIONS] ENDPOINT",
-                                       "--check|--wait D [OPTIONS] ENDPOINT… [-- CMD…]"};
+                                       "--check|--wait D [OPTIONS] ENDPOINT… [-- CMD…]",
+                                       "--exec [OPTIONS] ENDPOINT -- PROGRAM…"};
 constexpr Example kExamples[] = {
     {"pier-connect db.example 5432", "talk to a server; stdin to it, its bytes to stdout"},
     {"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | pier-connect www.example 80", "ask, half-close, read the answer"},
@@ -77,13 +80,31 @@ constexpr ExitNote kExits[] = {
     {"2", "wrong usage or a fault of this host"},
     {"3", "--check: no answer, so it can't be told"},
     {"124", "a deadline passed: --connect-timeout, --wait, --idle-timeout, --timeout"},
-    {"126, 127", "CMD could not be run, was not found"},
+    {"126, 127", "CMD or the program of --exec could not be run, was not found"},
+    {"any", "--exec or --sh-exec: the program's own"},
     {"130, 143", "SIGINT, SIGTERM"},
     {"141", "stdout was closed by its reader"},
 };
-constexpr std::string_view kConflicts[] = {"ipv4 ipv6",        "send-only recv-only", "unix source-port",
-                                           "check send-only",  "check recv-only",     "check crlf",
-                                           "check keep-stdin", "check no-half-close", "check summary"};
+constexpr std::string_view kConflicts[] = {"ipv4 ipv6",
+                                           "send-only recv-only",
+                                           "unix source-port",
+                                           "check send-only",
+                                           "check recv-only",
+                                           "check crlf",
+                                           "check keep-stdin",
+                                           "check no-half-close",
+                                           "check summary",
+                                           "exec sh-exec",
+                                           "check exec",
+                                           "check sh-exec",
+                                           "exec send-only",
+                                           "exec recv-only",
+                                           "exec no-half-close",
+                                           "exec keep-stdin",
+                                           "sh-exec send-only",
+                                           "sh-exec recv-only",
+                                           "sh-exec no-half-close",
+                                           "sh-exec keep-stdin"};
 
 constexpr Command kCommand{
     .name = "pier-connect",
@@ -100,10 +121,12 @@ constexpr Command kCommand{
 int run(App& app) {
   auto plan = client::make_plan(app.args);
   if (!plan) return app.fail(plan.error());
+  auto program = program_of(app.args);
+  if (!program) return app.fail(program.error());
   auto news = News::open(app, "server", false);
   if (!news) return app.fail(news.error());
   Loop loop;
-  client::Run run{app, **news, loop};
+  client::Run run{app, **news, loop, std::move(*program)};
   const auto signals = loop.signals({SIGINT, SIGTERM}, [&](int number) {
     run.outside.signal = number;
     loop.stop();
@@ -115,8 +138,8 @@ int run(App& app) {
   });
   note_cut_buffers(app, plan->dials.front().connect.options);
   for (DialPlan& dial : plan->dials) dial.connect.steps = run.news.steps();
-  if (app.args.has("check") || !app.args.command.empty() || plan->dials.size() > 1)
-    return client::check(run, *plan);
+  const bool command = !app.args.command.empty() && !app.args.has("exec");
+  if (app.args.has("check") || command || plan->dials.size() > 1) return client::check(run, *plan);
   return client::talk(run, plan->dials.front());
 }
 

@@ -44,6 +44,8 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::duration,
      .group = "Time",
      .brief = "end (124) when nobody has come for D (default: never)"},
+    flag::kExec,
+    flag::kShExec,
     flag::kIdleTimeout,
     flag::kReplyTimeout,
     flag::kSendOnly,
@@ -63,11 +65,13 @@ constexpr Flag kFlags[] = {
     kExplainFlag,
 };
 
-constexpr std::string_view kForms[] = {"[OPTIONS] [ADDRESS] PORT", "[OPTIONS] ENDPOINT"};
+constexpr std::string_view kForms[] = {"[OPTIONS] [ADDRESS] PORT", "[OPTIONS] ENDPOINT",
+                                       "--exec [OPTIONS] ENDPOINT -- PROGRAM…"};
 constexpr Example kExamples[] = {
     {"pier-listen 0 > report.pdf", "receive one file on a port the kernel chooses"},
     {"pier-listen --public 9000 < report.pdf", "hand a file to the first client, from anywhere"},
     {"pier-listen -k --recv-only :5140 | grep -i error", "gather lines from many clients"},
+    {"pier-listen -k 9000 --exec -- wc -c", "a program for each client, as its stdin and stdout"},
     {"pier-listen -u 5353", "datagrams; answers go to the first who writes"},
     {"pier-listen unix:/run/user/1000/demo.sock", "a Unix socket"},
 };
@@ -76,12 +80,17 @@ constexpr ExitNote kExits[] = {
     {"1", "the client reset the connection, or bytes could not be sent or written"},
     {"2", "wrong usage; the port is taken or may not be bound; stdin can't be read"},
     {"124", "--accept-timeout or --idle-timeout passed"},
+    {"126, 127", "the program of --exec could not be run, was not found"},
+    {"any", "--exec or --sh-exec for one client: the program's own"},
     {"130, 143", "SIGINT, SIGTERM"},
     {"141", "stdout was closed by its reader"},
 };
-constexpr std::string_view kConflicts[] = {"ipv4 ipv6",       "send-only recv-only", "unix public",
-                                           "unix port-file",  "unix ipv4",           "unix ipv6",
-                                           "udp max-accepts", "udp backlog"};
+constexpr std::string_view kConflicts[] = {
+    "ipv4 ipv6",         "send-only recv-only", "unix public",       "unix port-file",
+    "unix ipv4",         "unix ipv6",           "udp max-accepts",   "udp backlog",
+    "exec sh-exec",      "exec send-only",      "exec recv-only",    "exec no-half-close",
+    "exec keep-stdin",   "sh-exec send-only",   "sh-exec recv-only", "sh-exec no-half-close",
+    "sh-exec keep-stdin"};
 
 constexpr Command kCommand{
     .name = "pier-listen",
@@ -91,11 +100,14 @@ constexpr Command kCommand{
     .flags = kFlags,
     .exits = kExits,
     .conflicts = kConflicts,
+    .runs_command = true,
 };
 
 int run(App& app) {
   const auto plan = server::make_plan(app.args);
   if (!plan) return app.fail(plan.error());
+  auto program = program_of(app.args);
+  if (!program) return app.fail(program.error());
   auto news = News::open(app, "client", true);
   if (!news) return app.fail(news.error());
   Loop loop;
@@ -105,6 +117,8 @@ int run(App& app) {
     loop.stop();
   });
   if (!signals) return run.news.end(app, signals.error());
+  run.program = std::move(*program);
+  run.descriptors = descriptor_limit();
   if (plan->keep_open) raise_descriptor_limit();
   note_cut_buffers(app, plan->listen.options);
   ListenPlan listen = plan->listen;

@@ -76,6 +76,24 @@ void note_cut_buffers(const App& app, const SocketOptions& options) {
   for (const std::string& line : cut_buffers(options)) app.note(line);
 }
 
+Result<void> check_exec(const Parsed& args) {
+  if (args.has("exec") && args.command.empty())
+    return fail(ErrorKind::usage, "no program", "", "--exec runs the words after --, as in --exec -- wc -c");
+  return {};
+}
+
+Result<std::optional<Program>> program_of(const Parsed& args) {
+  Result<Program> program = std::unexpected(Error{});
+  if (args.has("exec"))
+    program = find_program(args.command);
+  else if (const auto command = args.text("sh-exec"))
+    program = shell_program(*command);
+  else
+    return std::nullopt;
+  if (!program) return std::unexpected(program.error());
+  return std::move(*program);
+}
+
 RelayRules relay_rules(const App& app, const StdioStream& local, bool listening, StepSink* steps) {
   const Parsed& args = app.args;
   RelayRules rules;
@@ -139,7 +157,8 @@ int News::end_with(int exit_code) {
 
 int News::end(const App& app, const RelayResult& result) {
   if (result.output_closed) return end_with(kExitSignal + SIGPIPE);
-  return end_with(result.error ? app.fail(*result.error) : kExitYes);
+  const int code = result.error ? app.fail(*result.error) : kExitYes;
+  return end_with(result.exit_status.value_or(0) != 0 ? *result.exit_status : code);
 }
 
 int News::end(const App& app, const Error& error) {

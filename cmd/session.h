@@ -17,6 +17,7 @@
 #include "out/explain.h"
 #include "out/session_report.h"
 #include "ports/ephemeral.h"
+#include "relay/program.h"
 #include "relay/relay.h"
 #include "stream/stdio.h"
 
@@ -38,6 +39,11 @@ namespace pier {
 [[nodiscard]] Result<SocketOptions> socket_options_of(const Parsed& args, const Endpoint& endpoint);
 // Tells on stderr what the host's limits will make of them.
 void note_cut_buffers(const App& app, const SocketOptions& options);
+
+// A usage error where --exec has no words after "--" to run.
+[[nodiscard]] Result<void> check_exec(const Parsed& args);
+// The program that --exec or --sh-exec names, looked for now (exit 127, 126); nullopt without them.
+[[nodiscard]] Result<std::optional<Program>> program_of(const Parsed& args);
 
 // How the session treats its input: the close table's rows 10 to 14 are decided here. `listening`: a closed
 // or null stdin then means "receive only".

@@ -47,6 +47,17 @@ inline constexpr Flag kEvents{.name = "events",
                               .group = "Output",
                               .brief = "write what happens as NDJSON there"};
 
+inline constexpr Flag kExec{.name = "exec",
+                            .letter = 'e',
+                            .group = "Programs",
+                            .brief = "run the words after -- for the peer, as its stdin and stdout"};
+inline constexpr Flag kShExec{.name = "sh-exec",
+                              .letter = 'c',
+                              .value = "CMD",
+                              .kind = ValueKind::text,
+                              .group = "Programs",
+                              .brief = "run CMD by /bin/sh; a peer's reset is SIGHUP, 2s later SIGTERM"};
+
 // Socket options, set before connecting or listening.
 inline constexpr Flag kSndbuf{.name = "sndbuf",
                               .value = "S",

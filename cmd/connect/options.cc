@@ -66,11 +66,15 @@ Result<std::vector<Endpoint>> endpoints_of(const Parsed& args) {
 Result<Plan> make_plan(const Parsed& args) {
   auto endpoints = endpoints_of(args);
   if (!endpoints) return std::unexpected(endpoints.error());
+  if (const auto fits = check_exec(args); !fits) return std::unexpected(fits.error());
   if (args.command_given && args.command.empty())
     return fail(ErrorKind::usage, "no command after", "--", "give the command to run");
-  if (args.command_given && !args.has("wait") && !args.has("check"))
+  if (args.command_given && !args.has("wait") && !args.has("check") && !args.has("exec"))
     return usage_error("--", args.command.front(),
-                       "a command is run only with --wait or --check, once all is up");
+                       "a command is run only with --exec, or with --wait or --check, once all is up");
+  if ((args.has("exec") || args.has("sh-exec")) && endpoints->size() > 1)
+    return usage_error(args.has("exec") ? "--exec" : "--sh-exec", args.operands.back(),
+                       "one endpoint is connected to, not several");
   if (args.has("json") && !args.has("check"))
     return usage_error("--json", "--json",
                        "it is for --check; what happens to a connection is told by --events");

@@ -18,6 +18,7 @@ struct Run {
   const App& app;
   News& news;
   Loop& loop;
+  std::optional<Program> program = {};  // of --exec or --sh-exec
   Outside outside = {};
 
   // Tells the end, as News::end does, for a run that outside.ended().

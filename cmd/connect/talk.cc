@@ -4,6 +4,7 @@
 #include "cmd/connect/run.h"
 #include "net/socket.h"
 #include "relay/datagram.h"
+#include "relay/exec.h"
 #include "relay/relay.h"
 #include "stream/socket_stream.h"
 
@@ -26,6 +27,21 @@ int relay_stream(Run& run, Connected connected, const Session& session) {
   }
   run.news.sessions().closed(session, ended);
   return run.news.end(run.app, ended);
+}
+
+int run_program(Run& run, Connected connected, const Session& session) {
+  const StdioStream none(-1, -1);
+  ExecService service(run.loop, *run.program, {}, relay_rules(run.app, none, false, run.news.steps()));
+  RelayResult ended;
+  service.on_closed([&](std::uint64_t, const RelayResult& result) {
+    ended = result;
+    run.loop.stop();
+  });
+  service.serve(session, std::move(connected.fd));
+  run.loop.run();
+  if (run.outside.ended()) service.end_all();
+  run.news.sessions().closed(session, ended);
+  return run.outside.ended() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
 
 int relay_datagrams(Run& run, Connected connected) {
@@ -74,6 +90,7 @@ int talk(Run& run, const DialPlan& plan) {
   if (is_datagram(plan.connect.endpoint.transport)) return relay_datagrams(run, std::move(*connected));
   const Session session{1, connected->peer, local_address(connected->fd.get())};
   run.news.sessions().connected(session);
+  if (run.program) return run_program(run, std::move(*connected), session);
   if (run.app.err.terminal && fd_kind(STDIN_FILENO) == FdKind::terminal && !run.app.args.has("recv-only"))
     run.app.note(fmt::format("connected to {}: what you type is sent line by line; ctrl-D ends",
                              session.peer.to_string()));

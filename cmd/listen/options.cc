@@ -23,6 +23,10 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
 
 Result<Plan> make_plan(const Parsed& args) {
   Plan plan;
+  if (const auto fits = check_exec(args); !fits) return std::unexpected(fits.error());
+  if (args.command_given && !args.has("exec"))
+    return usage_error("--", args.command.empty() ? "--" : args.command.front(),
+                       "a program is run only with --exec");
   if (args.operands.empty())
     return fail(ErrorKind::usage, "no port", "",
                 "give a PORT to listen on, or 0 to let the kernel choose one");

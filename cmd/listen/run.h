@@ -10,7 +10,9 @@ struct Run {
   const App& app;
   News& news;
   Loop& loop;
-  int signal = 0;  // SIGINT or SIGTERM, once it came
+  std::optional<Program> program = {};  // of --exec or --sh-exec
+  std::size_t descriptors = 0;          // the limit that we have found, and a program gets
+  int signal = 0;                       // SIGINT or SIGTERM, once it came
 };
 
 // Opens the sockets; a taken address is told with its owner.

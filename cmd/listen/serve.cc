@@ -4,6 +4,7 @@
 
 #include "cmd/listen/run.h"
 #include "relay/datagram.h"
+#include "relay/exec.h"
 
 namespace pier::server {
 
@@ -15,6 +16,10 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   serve.keep_open = plan.keep_open;
   serve.max_accepts = run.app.args.number("max-accepts");
   serve.accept_timeout = run.app.args.duration("accept-timeout");
+  std::unique_ptr<Service> service;
+  if (run.program)
+    service = std::make_unique<ExecService>(run.loop, *run.program, run.descriptors, serve.rules);
+  serve.service = service.get();
   RelayResult ended;
   Server server(run.loop, std::move(listener), local, serve, run.news.sessions(),
                 [&](const RelayResult& result) {

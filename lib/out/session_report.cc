@@ -91,6 +91,7 @@ void SessionReport::closed(const Session& session, const RelayResult& result) {
     add_addresses(record, session);
     record.number("bytes_in", result.received).number("bytes_out", result.sent);
     record.real("elapsed_s", seconds(result.took)).text("closed_first", closed_first(result));
+    if (result.exit_status) record.number("exit_status", static_cast<std::uint64_t>(*result.exit_status));
     if (result.error)
       record.text("error", result.error->message());
     else

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,6 +62,26 @@ class SpawnOrders {
   posix_spawnattr_t attributes_{};
 };
 
+// The soft limit of open descriptors, in place of ours until the end of the scope: posix_spawn(3) can't set a
+// child's.
+class DescriptorLimit {
+ public:
+  explicit DescriptorLimit(std::optional<std::size_t> wanted) {
+    if (!wanted || ::getrlimit(RLIMIT_NOFILE, &ours_) != 0 || ours_.rlim_cur <= *wanted) return;
+    const rlimit lower{*wanted, ours_.rlim_max};
+    lowered_ = ::setrlimit(RLIMIT_NOFILE, &lower) == 0;
+  }
+  ~DescriptorLimit() {
+    if (lowered_) ::setrlimit(RLIMIT_NOFILE, &ours_);
+  }
+  DescriptorLimit(const DescriptorLimit&) = delete;
+  DescriptorLimit& operator=(const DescriptorLimit&) = delete;
+
+ private:
+  rlimit ours_{};
+  bool lowered_ = false;
+};
+
 Result<pid_t> spawn(const Program& program, std::span<const std::string> environment, int input, int output) {
   const SpawnOrders orders(input, output);
   pid_t pid = 0;
@@ -98,7 +119,8 @@ struct Children::Running {
   Exited exited;
 };
 
-Children::Children(Loop& loop) : loop_(loop) {}
+Children::Children(Loop& loop, std::optional<std::size_t> descriptors)
+    : loop_(loop), descriptors_(descriptors) {}
 
 Children::~Children() {
   end_all();
@@ -127,6 +149,7 @@ void Child::let_go() {
 
 Result<Child> Children::start(const Program& program, std::span<const std::string> environment, int input,
                               int output, Exited exited) {
+  const DescriptorLimit limit(descriptors_);
   const auto pid = spawn(program, environment, input, output);
   if (!pid) return std::unexpected(pid.error());
   auto child = std::make_unique<Running>();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -50,7 +51,9 @@ class Children {
   // Between SIGHUP with SIGTERM, and SIGKILL, when we ourselves end.
   static constexpr Duration kEndGrace = std::chrono::seconds(1);
 
-  explicit Children(Loop& loop);
+  // `descriptors`: the soft limit of open descriptors that programs are given, where this process has raised
+  // its own (a program that uses select(2) can do with no more than the usual).
+  explicit Children(Loop& loop, std::optional<std::size_t> descriptors = {});
   ~Children();  // end_all()
   Children(const Children&) = delete;
   Children& operator=(const Children&) = delete;
@@ -83,6 +86,7 @@ class Children {
   [[nodiscard]] static bool reap(pid_t pid);
 
   Loop& loop_;
+  std::optional<std::size_t> descriptors_;
   std::uint64_t next_id_ =
       1;  // not the pid: the kernel gives that again, and a handle may outlive its program
   std::unordered_map<std::uint64_t, std::unique_ptr<Running>> running_;

@@ -157,6 +157,25 @@ void Relay::net_failed(int code) {
   net_error_ = code;
 }
 
+// Bytes of N that O has not taken, and still can.
+bool Relay::owes_output() const {
+  return !output_gone_ && down_.wants_output();
+}
+
+void Relay::end_output() {
+  if (!rules_.end_output || output_ended_ || output_gone_) return;
+  output_ended_ = true;
+  output_watch_.cancel();  // finish_writing() may close what it watches
+  local_.finish_writing();
+}
+
+void Relay::abandon_output() {
+  output_gone_ = true;
+  rules_.receive = false;
+  output_watch_.cancel();
+  settle();
+}
+
 bool Relay::sent_all() const {
   return !rules_.send || (input_ended_ && !up_.wants_output());
 }
@@ -170,32 +189,34 @@ void Relay::settle() {
   if (finished_) return;
   // Row 6. What N still has for us is read to its end first; a sender only has nothing to wait for.
   const bool unsent = send_error_ != 0 && (net_ended_ || !rules_.receive);
-  if (unsent && !down_.wants_output()) {
+  if (unsent && !owes_output()) {
     return finish(Error{ErrorKind::failed, "send", "", send_error_,
                         fmt::format("{}: {} B read from {} were not accepted by the kernel",
                                     net_.error_text(send_error_), up_.in_hand(), rules_.input_name)},
                   true);
   }
-  if (net_error_ != 0 && !down_.wants_output())  // row 5
+  if (net_error_ != 0 && !owes_output())  // row 5
     return finish(Error{ErrorKind::failed, "recv", "", net_error_,
                         up_.in_hand() == 0
                             ? net_.error_text(net_error_)
                             : fmt::format("{}: {} B read from {} were not sent", net_.error_text(net_error_),
                                           up_.in_hand(), rules_.input_name)},
                   true);
-  if (rules_.send && sent_all() && !half_closed_ && send_error_ == 0 && net_error_ == 0) {
-    if (!rules_.receive || rules_.half_close) {
+  if (rules_.send && sent_all() && send_error_ == 0 && net_error_ == 0) {
+    if (!half_closed_ && (!rules_.receive || rules_.half_close)) {
       half_closed_ = true;
       net_.finish_writing();
       tell("shutdown", fmt::format("our sending side: {} ended",
                                    rules_.input_name == "standard input" ? "stdin" : rules_.input_name));
     }
-    if (!rules_.receive) {  // row 13
+    if (!rules_.receive && !acknowledging_) {  // row 13
+      acknowledging_ = true;
       net_watch_.set(Interest::none);
       return await_acknowledgement(std::chrono::milliseconds(1));
     }
   }
-  if (net_ended_ && net_error_ == 0 && send_error_ == 0 && !down_.wants_output()) settle_after_peer_end();
+  if (net_ended_ && net_error_ == 0 && !owes_output()) end_output();
+  if (net_ended_ && net_error_ == 0 && send_error_ == 0 && !owes_output()) settle_after_peer_end();
   if (!finished_) update_interest();
 }
 
@@ -242,7 +263,7 @@ void Relay::update_interest() {
   else
     input_watch_.pause();
 
-  output_watch_.set(interest(false, down_.wants_output()));
+  output_watch_.set(interest(false, owes_output()));
 
   if (read && net_.has_buffered_input() && !receive_posted_) {
     receive_posted_ = true;
@@ -303,7 +324,9 @@ RelayResult Relay::result() const {
 
 void Relay::finish_output_failed(int code) {
   if (finished_) return;
-  if (code == EPIPE || code == ECONNRESET) {
+  if (code == EPIPE && rules_.output_may_close) {
+    abandon_output();
+  } else if (code == EPIPE || code == ECONNRESET) {
     output_closed_ = true;
     finish({}, true);
   } else {  // row 8

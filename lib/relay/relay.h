@@ -29,6 +29,10 @@ struct RelayRules {
   Duration idle_input = std::chrono::milliseconds(500);
   bool keep_input = false;         // after N's end, wait for I's end even while it is idle
   bool input_is_terminal = false;  // after N's end, I is left without a look
+  // For an I and O that are another's (a program, a second peer): N's end is passed on to O.
+  bool end_output = false;
+  // For a program: O's reader may go first. What N then sends is nobody's, and is not read; I goes on.
+  bool output_may_close = false;
   bool crlf = false;
   // Each sees the bytes of one direction as the network has them. With a tap every byte passes through this
   // process.
@@ -87,6 +91,9 @@ class Relay {
   void receive_buffered();
   void await_acknowledgement(Duration wait);
   void arm_idle();
+  void end_output();
+  void abandon_output();
+  [[nodiscard]] bool owes_output() const;
   [[nodiscard]] bool sent_all() const;
   [[nodiscard]] bool net_owes_output() const;
   [[nodiscard]] RelayResult result() const;
@@ -114,7 +121,10 @@ class Relay {
   int send_error_ = 0;        // errno of N's failure when writing
   bool net_hung_up_ = false;  // epoll said so: its event would come again and again
   bool peer_first_ = false;
+  bool output_ended_ = false;  // by us, because N has
+  bool output_gone_ = false;   // its reader has gone, as it may
   bool output_closed_ = false;
+  bool acknowledging_ = false;  // row 13: only N's kernel is waited for
   bool receive_posted_ = false;
   bool finished_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -20,6 +20,8 @@ struct RelayResult {
   std::uint64_t received = 0;  // bytes from N that O took (all that were read when nothing failed)
   std::uint64_t sent = 0;      // bytes that N's kernel buffer took
   Duration took{};
+  // Where a program ran for the peer: its exit code, or 128+N for a signal.
+  std::optional<int> exit_status;
 };
 
 // One peer: a client of a server, or the server a client has reached.

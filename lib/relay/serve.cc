@@ -17,7 +17,10 @@ Server::Server(Loop& loop, Listener listener, Stream& local, ServePlan plan, Ses
       plan_(plan),
       observer_(observer),
       done_(std::move(done)) {
-  if (!plan_.keep_open) return;
+  if (plan_.service != nullptr)
+    plan_.service->on_closed(
+        [this](std::uint64_t id, const RelayResult& result) { service_closed(id, result); });
+  if (plan_.service != nullptr || !plan_.keep_open) return;
   Hub::Events events;
   events.closed = [this](Hub::ClientId id, const RelayResult& result) { client_closed(id, result); };
   events.failed = [this](const RelayResult& result) { finish(result); };
@@ -69,7 +72,9 @@ void Server::take(Accepted accepted, const Listener::Bound& bound) {
   sessions_.emplace(session.id, session);
   if (!plan_.keep_open || (plan_.max_accepts && accepted_ >= *plan_.max_accepts)) stop_accepting();
   observer_.connected(session);
-  if (plan_.keep_open)
+  if (plan_.service != nullptr)
+    plan_.service->serve(session, std::move(accepted.fd));
+  else if (plan_.keep_open)
     join_hub(std::move(accepted.fd), session);
   else
     serve_one(std::move(accepted.fd), session);
@@ -86,6 +91,14 @@ void Server::serve_one(Fd fd, const Session& session) {
 
 void Server::join_hub(Fd fd, const Session& session) {
   hub_->add(session.id, std::make_unique<SocketStream>(std::move(fd)));
+}
+
+void Server::service_closed(std::uint64_t id, const RelayResult& result) {
+  client_closed(id, result);
+  if (!plan_.keep_open)
+    finish(result);
+  else if (sessions_.empty() && plan_.max_accepts && accepted_ >= *plan_.max_accepts)
+    finish({});
 }
 
 void Server::client_closed(std::uint64_t id, const RelayResult& result) {
@@ -143,6 +156,7 @@ void Server::end_now() {
   if (finished_) return;
   finished_ = true;  // the caller knows that it is over
   if (accepting_) stop_accepting();
+  if (plan_.service != nullptr) plan_.service->end_all();
   if (hub_) hub_->end_all(false);
   if (only_relay_) {
     const RelayResult result = only_relay_->end_now(false);

@@ -15,6 +15,7 @@
 #include "relay/hub.h"
 #include "relay/relay.h"
 #include "relay/result.h"
+#include "relay/service.h"
 #include "stream/stream.h"
 
 namespace pier {
@@ -24,7 +25,8 @@ struct ServePlan {
   SocketOptions unix_options = {};  // of each accepted Unix socket, which inherits nothing from its listener
   bool keep_open = false;           // clients one after another and at once; otherwise one
   std::optional<std::uint64_t>
-      max_accepts;  // with keep_open: then no more are taken, and it ends with the last
+      max_accepts;             // with keep_open: then no more are taken, and it ends with the last
+  Service* service = nullptr;  // who gets the clients, in place of this process's input and output; not owned
   std::optional<Duration> accept_timeout;  // nobody connected, and nobody coming, for so long
 };
 
@@ -51,6 +53,7 @@ class Server {
   void take(Accepted accepted, const Listener::Bound& bound);
   void serve_one(Fd fd, const Session& session);
   void join_hub(Fd fd, const Session& session);
+  void service_closed(std::uint64_t id, const RelayResult& result);
   void client_closed(std::uint64_t id, const RelayResult& result);
   void stop_accepting();
   void out_of_descriptors(const Error& error);

@@ -13,14 +13,20 @@ constexpr std::size_t kKeptFree = 4;
 
 }  // namespace
 
-std::size_t raise_descriptor_limit() {
+std::size_t descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;  // what the oldest of systems gave
+  return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : static_cast<std::size_t>(limit.rlim_cur);
+}
+
+std::size_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return descriptor_limit();
   if (limit.rlim_cur < limit.rlim_max) {
     const rlimit raised{limit.rlim_max, limit.rlim_max};
-    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    (void)::setrlimit(RLIMIT_NOFILE, &raised);
   }
-  return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : static_cast<std::size_t>(limit.rlim_cur);
+  return descriptor_limit();
 }
 
 std::size_t free_descriptors(std::size_t limit) {

@@ -5,6 +5,9 @@
 
 namespace pier {
 
+// The soft limit of open descriptors.
+[[nodiscard]] std::size_t descriptor_limit();
+
 // Raises the soft limit of open descriptors to the hard one (getrlimit(2), RLIMIT_NOFILE) and returns what it
 // then is. Only processes that use no select(2) may do so, as none of ours does.
 std::size_t raise_descriptor_limit();
