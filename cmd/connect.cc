@@ -1,6 +1,8 @@
 // pier-connect: the client. Initiates, and joins the peer to stdin and stdout.
 #include <csignal>
 
+#include "cmd/connect/events.h"
+#include "cmd/connect/flags.h"
 #include "cmd/connect/run.h"
 #include "cmd/session_flags.h"
 
@@ -12,37 +14,17 @@ constexpr Flag kFlags[] = {
     flag::kIpv6,
     flag::kUdp,
     flag::kUnix,
-    {.name = "source",
-     .value = "ADDR[:PORT]",
-     .kind = ValueKind::text,
-     .group = "Transport",
-     .brief = "connect from this address (or unix:PATH for datagrams)"},
-    {.name = "source-port",
-     .letter = 'p',
-     .value = "P",
-     .kind = ValueKind::port,
-     .group = "Transport",
-     .brief = "connect from this port"},
-    {.name = "check",
-     .group = "Reaching",
-     .brief = "only connect and report; no data; several endpoints are checked at once"},
-    {.name = "wait",
-     .value = "D",
-     .kind = ValueKind::duration,
-     .group = "Reaching",
-     .brief = "try again until it is up, for at most D (then 124)"},
+    client::flag::kSource,
+    client::flag::kSourcePort,
+    client::flag::kInterface,
+    client::flag::kMptcp,
+    client::flag::kFastopen,
+    client::flag::kCheck,
+    client::flag::kWait,
     flag::kExec,
     flag::kShExec,
-    {.name = "connect-timeout",
-     .value = "D",
-     .kind = ValueKind::duration,
-     .group = "Time",
-     .brief = "give up connecting after D (default: the kernel's; with --wait 1s an attempt)"},
-    {.name = "timeout",
-     .value = "D",
-     .kind = ValueKind::duration,
-     .group = "Time",
-     .brief = "end the whole run (124) after D (default: never)"},
+    client::flag::kConnectTimeout,
+    client::flag::kTimeout,
     flag::kIdleTimeout,
     flag::kReplyTimeout,
     flag::kSendOnly,
@@ -85,26 +67,36 @@ constexpr ExitNote kExits[] = {
     {"130, 143", "SIGINT, SIGTERM"},
     {"141", "stdout was closed by its reader"},
 };
-constexpr std::string_view kConflicts[] = {"ipv4 ipv6",
-                                           "send-only recv-only",
-                                           "unix source-port",
-                                           "check send-only",
-                                           "check recv-only",
-                                           "check crlf",
-                                           "check keep-stdin",
-                                           "check no-half-close",
-                                           "check summary",
-                                           "exec sh-exec",
-                                           "check exec",
-                                           "check sh-exec",
-                                           "exec send-only",
-                                           "exec recv-only",
-                                           "exec no-half-close",
-                                           "exec keep-stdin",
-                                           "sh-exec send-only",
-                                           "sh-exec recv-only",
-                                           "sh-exec no-half-close",
-                                           "sh-exec keep-stdin"};
+constexpr std::string_view kConflicts[] = {
+    "ipv4 ipv6",
+    "send-only recv-only",
+    "unix source-port",
+    "check send-only",
+    "check recv-only",
+    "check crlf",
+    "check keep-stdin",
+    "check no-half-close",
+    "check summary",
+    "exec sh-exec",
+    "check exec",
+    "check sh-exec",
+    "exec send-only",
+    "exec recv-only",
+    "exec no-half-close",
+    "exec keep-stdin",
+    "sh-exec send-only",
+    "sh-exec recv-only",
+    "sh-exec no-half-close",
+    "sh-exec keep-stdin",
+    "fastopen check",
+    "fastopen wait",
+    "fastopen udp",
+    "fastopen unix",
+    "mptcp udp",
+    "mptcp unix",
+    "mptcp fastopen",
+    "unix interface",
+};
 
 constexpr Command kCommand{
     .name = "pier-connect",
@@ -137,7 +129,13 @@ int run(App& app) {
     loop.stop();
   });
   note_cut_buffers(app, plan->dials.front().connect.options);
-  for (DialPlan& dial : plan->dials) dial.connect.steps = run.news.steps();
+  for (DialPlan& dial : plan->dials) {
+    dial.connect.steps = run.news.steps();
+    if (run.news.events() == nullptr) continue;
+    dial.connect.on_attempt = [&run, endpoint = dial.connect.endpoint](const Attempt& attempt) {
+      run.news.events()->write(client::attempt_record(endpoint, attempt));
+    };
+  }
   const bool command = !app.args.command.empty() && !app.args.has("exec");
   if (app.args.has("check") || command || plan->dials.size() > 1) return client::check(run, *plan);
   return client::talk(run, plan->dials.front());

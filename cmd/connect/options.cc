@@ -1,5 +1,7 @@
 #include "cmd/connect/options.h"
 
+#include <net/if.h>
+
 #include "cmd/session.h"
 #include "ports/registry.h"
 
@@ -30,6 +32,24 @@ Result<std::optional<SocketAddress>> source_of(const Parsed& args, const Endpoin
     return usage_error("--source", *text,
                        "not an address of this host such as 192.0.2.1, 192.0.2.1:5000 or [::1]:5000");
   return SocketAddress(*ip, static_cast<std::uint16_t>(parsed->port));
+}
+
+// --interface, --mptcp, --fastopen.
+Result<void> set_way_out(const Parsed& args, ConnectPlan& plan) {
+  const Endpoint& to = plan.endpoint;
+  for (const std::string option : {"mptcp", "fastopen"})
+    if (args.has(option) && to.transport != Transport::tcp)
+      return usage_error("--" + option, to.to_string(), "it is for TCP");
+  plan.mptcp = args.has("mptcp");
+  plan.fast_open = args.has("fastopen");
+  plan.interface = args.text("interface").value_or("");
+  if (args.has("interface") && !(to.transport == Transport::tcp || to.transport == Transport::udp))
+    return usage_error("--interface", to.to_string(),
+                       "only what has an Internet address goes out by an interface");
+  if (args.has("interface") && (plan.interface.empty() || plan.interface.size() >= IFNAMSIZ))
+    return usage_error("--interface", plan.interface,
+                       "the name of an interface has 1 to 15 bytes, as in eth0");
+  return {};
 }
 
 // The operands as endpoints: with --check or --wait several, where two words whose second is a bare port are
@@ -93,6 +113,7 @@ Result<Plan> make_plan(const Parsed& args) {
     dial.connect.options = std::move(*options);
     if (!*source && args.has("source-port"))
       dial.connect.source_port = static_cast<std::uint16_t>(*args.number("source-port"));
+    if (const auto fits = set_way_out(args, dial.connect); !fits) return std::unexpected(fits.error());
     dial.connect.timeout = args.duration("connect-timeout");
     dial.wait = args.duration("wait");
     plan.dials.push_back(std::move(dial));

@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cmd/connect/run.h"
@@ -10,6 +11,12 @@
 
 namespace pier::client {
 namespace {
+
+// Whether stdin gives bytes at once. A deferred connection begins with the first that are written.
+bool input_at_hand() {
+  int bytes = 0;
+  return ::ioctl(STDIN_FILENO, FIONREAD, &bytes) == 0 && bytes > 0;
+}
 
 int relay_stream(Run& run, Connected connected, const Session& session) {
   StdioStream local(STDIN_FILENO, STDOUT_FILENO);
@@ -90,6 +97,8 @@ int talk(Run& run, const DialPlan& plan) {
   if (is_datagram(plan.connect.endpoint.transport)) return relay_datagrams(run, std::move(*connected));
   const Session session{1, connected->peer, local_address(connected->fd.get())};
   run.news.sessions().connected(session);
+  if (connected->deferred && (run.program || run.app.args.has("recv-only") || !input_at_hand()))
+    start_deferred(connected->fd.get());
   if (run.program) return run_program(run, std::move(*connected), session);
   if (run.app.err.terminal && fd_kind(STDIN_FILENO) == FdKind::terminal && !run.app.args.has("recv-only"))
     run.app.note(fmt::format("connected to {}: what you type is sent line by line; ctrl-D ends",

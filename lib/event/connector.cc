@@ -1,6 +1,7 @@
 #include "event/connector.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -17,9 +18,26 @@ std::string name_of(const Endpoint& endpoint) {
   return endpoint.to_string();
 }
 
+std::string failure_text(const Attempt& attempt) {
+  const std::string text = errno_text(attempt.code);
+  if (!attempt.icmp) return text;
+  return text + (is_no_neighbour(*attempt.icmp) ? " (no neighbour answers)" : ", " + describe(*attempt.icmp));
+}
+
 std::string fate_text(const Attempt& attempt) {
-  if (attempt.no_answer) return "no answer in " + format_duration(attempt.took);
-  return errno_text(attempt.code);
+  if (attempt.end == Attempt::End::no_answer) return "no answer in " + format_duration(attempt.took);
+  if (attempt.code == ECONNREFUSED && !attempt.icmp) return "refused";
+  return failure_text(attempt);
+}
+
+// "10.0.0.5 refused; 10.0.0.6 no answer in 5.00 s; 10.0.0.7 not tried"
+std::string fates_text(const RaceResult& result) {
+  std::string text;
+  for (const Attempt& attempt : result.attempts)
+    text += (text.empty() ? "" : "; ") + attempt.address.ip().to_string() + " " + fate_text(attempt);
+  for (const SocketAddress& address : result.not_tried)
+    text += "; " + address.ip().to_string() + " not tried";
+  return text;
 }
 
 Error error_of(const ConnectPlan& plan, const RaceResult& result) {
@@ -31,13 +49,13 @@ Error error_of(const ConnectPlan& plan, const RaceResult& result) {
   error.subject = name_of(plan.endpoint);
   error.kind = result.timed_out ? ErrorKind::deadline : all_local ? ErrorKind::local : ErrorKind::failed;
   if (!attempts.empty()) error.code = attempts.back().code;
-  if (attempts.size() > 1) {
-    for (const Attempt& attempt : attempts)
-      error.why +=
-          (error.why.empty() ? "" : "; ") + attempt.address.ip().to_string() + " " + fate_text(attempt);
-  } else if (result.timed_out) {
-    error.why = "no answer in " + format_duration(plan.timeout.value_or(Duration::zero()));
-  }
+  if (attempts.size() + result.not_tried.size() > 1)
+    error.why = fates_text(result);
+  else if (result.timed_out)
+    error.why = "no answer in " +
+                format_duration(plan.race_timeout.value_or(plan.timeout.value_or(Duration::zero())));
+  else if (!attempts.empty() && attempts.back().icmp)
+    error.why = failure_text(attempts.back());
   return error;
 }
 
@@ -137,14 +155,22 @@ void Connector::State::race(const std::vector<IpAddress>& addresses) {
 }
 
 void Connector::State::race(std::vector<SocketAddress> addresses) {
+  if (plan_.race_timeout) {
+    const Deadline own = Deadline::after(plan_.race_timeout);
+    if (deadline_.never() || *own.at() < *deadline_.at()) deadline_ = own;
+  }
   RacePlan plan{.addresses = std::move(addresses),
                 .transport = plan_.endpoint.transport,
                 .source = plan_.source,
                 .source_port = plan_.source_port,
                 .options = plan_.options,
+                .interface = plan_.interface,
+                .mptcp = plan_.mptcp,
+                .fast_open = plan_.fast_open,
                 .deadline = deadline_,
                 .stagger = plan_.stagger,
-                .steps = plan_.steps};
+                .steps = plan_.steps,
+                .on_attempt = plan_.on_attempt};
   race_ = std::make_unique<Race>(loop_, std::move(plan), [this](RaceResult result) {
     if (result.winner) return end(std::move(*result.winner), result.attempts);
     end(std::unexpected(error_of(plan_, result)), result.attempts);

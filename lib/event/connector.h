@@ -13,11 +13,28 @@
 #include "event/loop.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/icmp_error.h"
 #include "net/options.h"
 #include "net/socket_file.h"
 #include "net/step.h"
 
 namespace pier {
+
+// What became of one address.
+struct Attempt {
+  enum class End : unsigned char {
+    overtaken,  // another address was faster, or the race was called off
+    connected,
+    failed,     // `code` says how
+    no_answer,  // time ran out while it waited
+  };
+  SocketAddress address;
+  End end = End::overtaken;
+  int code = 0;                        // errno
+  std::optional<IcmpError> icmp = {};  // what made it fail, where ICMP did
+  bool local = false;                  // a fault of this host, no answer of the network
+  Duration took{};
+};
 
 struct ConnectPlan {
   Endpoint endpoint = {};
@@ -28,19 +45,19 @@ struct ConnectPlan {
   // In place of `source`: this port alone, at whatever address of each attempt's family the kernel chooses.
   std::optional<std::uint16_t> source_port = {};
   SocketOptions options = {};  // of each attempt's socket, set before it connects
+  std::string interface = {};  // held to this one (net/device); empty: whatever the routes say
+  bool mptcp = false;          // TCP: Multipath TCP (RFC 8684), where the peer has it too
+  // TCP: the first bytes go with the SYN (RFC 7413) where the server has given us a cookie before. Such a
+  // connection is "connected" before it has begun: Connected::deferred.
+  bool fast_open = false;
   // For everything, resolving included; none waits as long as the kernel does.
   std::optional<Duration> timeout = {};
+  // For the race alone, once the addresses are known.
+  std::optional<Duration> race_timeout = {};
   Duration stagger = std::chrono::milliseconds(250);  // RFC 8305, section 5: "Connection Attempt Delay"
   StepSink* steps = nullptr;                          // must outlive the connector
-};
-
-// What became of one address.
-struct Attempt {
-  SocketAddress address;
-  int code = 0;  // errno; 0 for the winner and for one still waiting when another won or time ran out
-  bool no_answer = false;  // time ran out while it waited
-  bool local = false;      // a fault of this host, no answer of the network
-  Duration took{};
+  // Told of each attempt as it ends.
+  std::function<void(const Attempt&)> on_attempt = {};
 };
 
 struct Connected {
@@ -48,6 +65,8 @@ struct Connected {
   SocketAddress peer;
   Duration took{};       // of the winning attempt
   SocketFile file = {};  // of a Unix source path: to be kept as long as the descriptor
+  // Fast open: nothing is sent yet, and the first write is what connects (net/socket, start_deferred).
+  bool deferred = false;
 };
 
 // Runs until it calls back, once, never from inside the constructor; destroying it cancels and closes all
@@ -58,8 +77,8 @@ class Connector {
  public:
   // `attempts` are those made, in order of their start. The error's kind: failed (refused, reset,
   // unreachable, name not known), deadline (timeout), local, usage. Its message names the endpoint as written
-  // and, when there were several, each address's fate: "connect db:5432: 10.0.0.5 connection
-  // refused; 10.0.0.6 no answer in 5.00 s".
+  // and, when there were several, each address's fate: "connect db:5432: 10.0.0.5 refused;
+  // 10.0.0.6 no answer in 5.00 s".
   using Callback = std::function<void(Result<Connected>, const std::vector<Attempt>& attempts)>;
 
   Connector(Loop& loop, ConnectPlan plan, Callback callback);

@@ -1,7 +1,5 @@
 #include "event/race.h"
 
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
@@ -9,6 +7,8 @@
 #include <utility>
 
 #include "base/number.h"
+#include "event/race_socket.h"
+#include "net/icmp_error.h"
 #include "net/socket.h"
 #include "net/socket_file.h"
 
@@ -19,45 +19,15 @@ namespace {
 constexpr Duration kFirstBackoff = std::chrono::milliseconds(1);
 constexpr Duration kMostBackoff = std::chrono::milliseconds(100);
 
+// A local port may come free at any time, and asking costs nothing.
+constexpr Duration kFirstPortPause = std::chrono::milliseconds(20);
+
 // A new socket gets another ephemeral port, so that connecting to itself again is a matter of bad luck,
 // unless the user asked for that very source port.
 constexpr int kMostSelfConnects = 3;
 
 // What has become of an attempt by now.
 enum class Fate { won, waiting, lost };
-
-// What an attempt to reach `target` is bound to first.
-std::optional<SocketAddress> source_of(const RacePlan& plan, const SocketAddress& target) {
-  if (plan.source || !plan.source_port || !target.is_ip()) return plan.source;
-  return SocketAddress(IpAddress::any(target.ip().family()), *plan.source_port);
-}
-
-Result<void> bind_source(const Fd& fd, const std::optional<SocketAddress>& source, const RacePlan& plan) {
-  if (!source) {
-    if (plan.transport != Transport::unix_dgram) return {};
-    sockaddr_storage nameless{};
-    nameless.ss_family = AF_UNIX;
-    return bind_socket(fd, SocketAddress::from(nameless, sizeof(sa_family_t)), plan.steps);
-  }
-  Result<void> set;
-  if (source->is_ip() && source->port() == 0)
-    set = set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT");
-  else if (plan.transport == Transport::tcp)
-    set = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
-  if (!set) return set;
-  return bind_socket(fd, *source, plan.steps);
-}
-
-// The end of the sentence that tells of a success.
-std::string success_text(const RacePlan& plan, const SocketAddress& local, Duration took) {
-  std::string text = is_datagram(plan.transport) ? "the peer is fixed, and nothing is sent yet"
-                                                 : "connected in " + format_duration(took);
-  if (local.is_ip()) {
-    const bool chosen = (plan.source ? plan.source->port() : plan.source_port.value_or(0)) == 0;
-    text += (chosen ? "; the kernel gave us port " : "; from port ") + std::to_string(local.port());
-  }
-  return text;
-}
 
 std::string_view network_of(const SocketAddress& address) {
   return address.domain() == AF_INET ? "IPv4" : "IPv6";
@@ -73,6 +43,7 @@ struct Race::State {
     Watch watch;
     Timer retry;
     Duration backoff = kFirstBackoff;
+    std::optional<TimePoint> without_port;  // since when there is no local port to be had
     TimePoint started = now();
     int self_connects = 0;
     bool waiting = false;
@@ -84,6 +55,8 @@ struct Race::State {
   void start_next();
   Fate begin(std::size_t index);
   Fate connect(std::size_t index);
+  Fate no_port(std::size_t index);
+  void try_again(std::size_t index, Duration pause);
   Fate wait_for_answer(std::size_t index);
   Fate connected(std::size_t index);
   Fate lose(std::size_t index, int code, bool local);
@@ -93,6 +66,7 @@ struct Race::State {
   void stagger_passed();
   void deadline_passed();
   void finish();
+  void ended(std::size_t index, Attempt::End end, Duration took);
   void tell(std::size_t index, std::string_view call, std::string text, std::string result);
 
   Loop& loop_;
@@ -128,16 +102,10 @@ void Race::State::start_next() {
 
 Fate Race::State::begin(std::size_t index) {
   Try& attempt = *tries_[index];
-  auto fd = open_socket(plan_.transport, plan_.addresses[index].domain(), plan_.steps);
-  if (!fd) return lose_in_setup(index, fd.error());
-  attempt.fd = std::move(*fd);
-  const int domain = plan_.addresses[index].domain();
-  if (const auto set = set_options(attempt.fd, plan_.transport, domain, plan_.options, plan_.steps); !set)
-    return lose_in_setup(index, set.error());
-  const auto source = source_of(plan_, plan_.addresses[index]);
-  if (const auto bound = bind_source(attempt.fd, source, plan_); !bound)
-    return lose_in_setup(index, bound.error());
-  if (source) attempt.file = SocketFile(*source);
+  auto opened = open_for_attempt(plan_, plan_.addresses[index]);
+  if (!opened) return lose_in_setup(index, opened.error());
+  attempt.fd = std::move(opened->fd);
+  attempt.file = std::move(opened->file);
   return connect(index);
 }
 
@@ -145,19 +113,48 @@ Fate Race::State::connect(std::size_t index) {
   Try& attempt = *tries_[index];
   const auto state = connect_socket(attempt.fd, plan_.addresses[index]);
   if (state) return *state == ConnectState::connected ? connected(index) : wait_for_answer(index);
-  if (plan_.transport != Transport::unix_stream || state.error().code != EAGAIN)
-    return lose(index, state.error().code, state.error().kind == ErrorKind::local);
-  attempt.waiting = true;
-  attempt.retry = loop_.timer(Deadline::after(attempt.backoff), [this, index] { settle(connect(index)); });
+  const int code = state.error().code;
+  if (code == EADDRNOTAVAIL && plan_.addresses[index].is_ip()) return no_port(index);
+  if (plan_.transport != Transport::unix_stream || code != EAGAIN)
+    return lose(index, code, state.error().kind == ErrorKind::local);
+  try_again(index, attempt.backoff);
   attempt.backoff = std::min(attempt.backoff * 2, kMostBackoff);
   return Fate::waiting;
+}
+
+Fate Race::State::no_port(std::size_t index) {
+  Try& attempt = *tries_[index];
+  if (!attempt.without_port) {
+    attempt.without_port = now();
+    attempt.backoff = kFirstPortPause;
+    tell(index, "connect", "", "no local port is free now; trying again");
+  }
+  const Duration tried = now() - *attempt.without_port;
+  if (tried >= kPortPatience) {
+    const SocketAddress local = local_address(attempt.fd.get());
+    result_.setup = no_port_error(plan_.addresses[index], local, tried);
+    return lose(index, EADDRNOTAVAIL, true);
+  }
+  try_again(index, std::min(attempt.backoff, kPortPatience - tried));
+  attempt.backoff *= 2;
+  return Fate::waiting;
+}
+
+void Race::State::try_again(std::size_t index, Duration pause) {
+  tries_[index]->waiting = true;
+  tries_[index]->retry = loop_.timer(Deadline::after(pause), [this, index] { settle(connect(index)); });
 }
 
 Fate Race::State::wait_for_answer(std::size_t index) {
   Try& attempt = *tries_[index];
   auto watch = loop_.watch(attempt.fd.get(), Interest::write, [this, index](Ready) {
     // What the network answers is no fault of this host, whatever the number says.
-    const int code = take_socket_error(tries_[index]->fd.get());
+    const int fd = tries_[index]->fd.get();
+    const int code = take_socket_error(fd);
+    // An ICMP message that ends nothing (packet too big) wakes us too, until it is taken.
+    if (code == 0 && plan_.addresses[index].is_ip() && !peer_address(fd).is_ip() &&
+        take_icmp_error(fd, plan_.addresses[index]))
+      return;
     settle(code == 0 ? connected(index) : lose(index, code, false));
   });
   if (!watch) return lose_in_setup(index, watch.error());
@@ -184,10 +181,12 @@ Fate Race::State::connected(std::size_t index) {
 Fate Race::State::lose(std::size_t index, int code, bool local) {
   Try& attempt = *tries_[index];
   Attempt& record = result_.attempts[index];
+  const Duration took = now() - attempt.started;
   record.code = code;
   record.local = local;
-  record.took = now() - attempt.started;
-  tell(index, "connect", "", errno_text(code));
+  record.icmp = take_icmp_error(attempt.fd.get(), plan_.addresses[index]);
+  tell(index, "connect", "", errno_text(code) + (record.icmp ? ", " + describe(*record.icmp) : ""));
+  ended(index, Attempt::End::failed, took);
   attempt.waiting = false;
   attempt.watch.cancel();
   attempt.fd.reset();
@@ -200,7 +199,7 @@ Fate Race::State::lose_in_setup(std::size_t index, const Error& error) {
   result_.setup = error;
   result_.attempts[index].code = error.code;
   result_.attempts[index].local = true;
-  result_.attempts[index].took = now() - attempt.started;
+  ended(index, Attempt::End::failed, now() - attempt.started);
   attempt.waiting = false;
   attempt.fd.reset();
   return Fate::lost;
@@ -214,14 +213,17 @@ void Race::State::settle(Fate fate) {
 void Race::State::win(std::size_t index, const SocketAddress& local) {
   Try& winner = *tries_[index];
   const Duration took = now() - winner.started;
-  result_.attempts[index].took = took;
-  tell(index, "connect", ": " + success_text(plan_, local, took), "ok");
+  const bool deferred = plan_.fast_open && is_deferred(winner.fd.get());
+  if (plan_.transport == Transport::tcp) keep_icmp_errors(winner.fd, plan_.addresses[index].domain(), false);
+  tell(index, "connect", ": " + success_text(plan_, winner.fd.get(), local, deferred, took), "ok");
+  ended(index, Attempt::End::connected, took);
   for (std::size_t other = 0; other < tries_.size(); ++other) {
     if (other == index || !tries_[other]->waiting) continue;
-    result_.attempts[other].took = now() - tries_[other]->started;
     tell(other, "close", ": another address was faster", "ok");
+    ended(other, Attempt::End::overtaken, now() - tries_[other]->started);
   }
-  result_.winner = Connected{std::move(winner.fd), plan_.addresses[index], took, std::move(winner.file)};
+  result_.winner =
+      Connected{std::move(winner.fd), plan_.addresses[index], took, std::move(winner.file), deferred};
   finish();
 }
 
@@ -237,13 +239,21 @@ void Race::State::stagger_passed() {
 void Race::State::deadline_passed() {
   for (std::size_t index = 0; index < tries_.size(); ++index) {
     if (!tries_[index]->waiting) continue;
-    Attempt& record = result_.attempts[index];
-    record.no_answer = true;
-    record.took = now() - tries_[index]->started;
-    tell(index, "connect", "", "no answer in " + format_duration(record.took));
+    const Duration took = now() - tries_[index]->started;
+    tell(index, "connect", "", "no answer in " + format_duration(took));
+    ended(index, Attempt::End::no_answer, took);
   }
+  const auto untried = plan_.addresses.begin() + static_cast<std::ptrdiff_t>(tries_.size());
+  result_.not_tried.assign(untried, plan_.addresses.end());
   result_.timed_out = true;
   finish();
+}
+
+void Race::State::ended(std::size_t index, Attempt::End end, Duration took) {
+  Attempt& record = result_.attempts[index];
+  record.end = end;
+  record.took = took;
+  if (plan_.on_attempt) plan_.on_attempt(record);
 }
 
 // The last thing done: the callback may destroy the race.

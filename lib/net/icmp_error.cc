@@ -90,6 +90,7 @@ void keep_icmp_errors(const Fd& fd, int domain, bool keep) {
 }
 
 std::optional<IcmpError> take_icmp_error(int fd, const SocketAddress& target) {
+  if (!target.is_ip()) return std::nullopt;  // other sockets take MSG_ERRQUEUE for nothing, and give data
   alignas(cmsghdr) std::array<char, 512> control{};
   std::array<char, 1> data{};
   iovec part{data.data(), data.size()};

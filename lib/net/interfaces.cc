@@ -1,6 +1,7 @@
 #include "net/interfaces.h"
 
 #include <ifaddrs.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <memory>
@@ -24,6 +25,15 @@ std::string interface_of(const IpAddress& address) {
       return at->ifa_name;
   }
   return {};
+}
+
+std::vector<std::string> interface_names() {
+  std::vector<std::string> names;
+  struct if_nameindex* const list = ::if_nameindex();
+  if (list == nullptr) return names;
+  for (const auto* one = list; one->if_index != 0; ++one) names.emplace_back(one->if_name);
+  ::if_freenameindex(list);
+  return names;
 }
 
 }  // namespace pier

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
 #include <cerrno>
@@ -111,14 +112,19 @@ SocketAddress ask_address(NameCall call, int fd) {
 
 }  // namespace
 
-Result<Fd> open_socket(Transport transport, int domain, StepSink* steps) {
+Result<Fd> open_socket(Transport transport, int domain, StepSink* steps, int protocol) {
   const int type = is_datagram(transport) ? SOCK_DGRAM : SOCK_STREAM;
-  Fd fd(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Fd fd(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
   const int code = fd.valid() ? 0 : errno;
+  const bool multipath = protocol == IPPROTO_MPTCP;
   std::string text = door(transport, domain);
+  if (multipath) text += ", several paths (MPTCP)";
   if (fd.valid()) text += " (fd " + std::to_string(fd.get()) + ")";
   tell(steps, "socket", fd, std::move(text), code,
        {{"transport", std::string(to_string(transport))}, {"domain", std::string(domain_name(domain))}});
+  if (multipath && (code == EPROTONOSUPPORT || code == ENOPROTOOPT || code == EINVAL))
+    return fail(ErrorKind::local, "socket", "MPTCP",
+                "this kernel has no Multipath TCP, or net.mptcp.enabled is 0");
   if (code != 0)
     return system_error("socket",
                         std::string(to_string(transport)) + " over " + std::string(domain_name(domain)), code,
@@ -170,6 +176,31 @@ Result<ConnectState> connect_socket(const Fd& fd, const SocketAddress& address) 
   const int code = errno;
   return system_error("connect", address.to_string(), code,
                       is_local_connect_fault(code) ? ErrorKind::local : ErrorKind::failed);
+}
+
+bool is_deferred(int fd) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_state == TCP_SYN_SENT;
+}
+
+void start_deferred(int fd) {
+  // A failure is the connection's, and told by the next call.
+  (void)::send(fd, nullptr, 0, MSG_NOSIGNAL);
+}
+
+bool speaks_mptcp(int fd) {
+  // Before Linux 5.16, and where it has fallen back, there is no such option (EOPNOTSUPP).
+  constexpr int kSolMptcp = 284;
+  constexpr int kMptcpInfo = 1;
+  constexpr std::uint32_t kFallback = 1;  // MPTCP_INFO_FLAG_FALLBACK
+  struct {
+    std::uint8_t counts[8];
+    std::uint32_t flags;
+    std::uint32_t rest[32];
+  } info{};
+  socklen_t length = sizeof info;
+  return ::getsockopt(fd, kSolMptcp, kMptcpInfo, &info, &length) == 0 && (info.flags & kFallback) == 0;
 }
 
 int take_socket_error(int fd) {

@@ -22,8 +22,9 @@
 namespace pier {
 
 // socket(2) for a transport in an address family (AF_INET, AF_INET6, AF_UNIX, AF_VSOCK). ErrorKind::local on
-// failure.
-[[nodiscard]] Result<Fd> open_socket(Transport transport, int domain, StepSink* steps = nullptr);
+// failure. `protocol`: 0 for the transport's own, or IPPROTO_MPTCP for TCP over several paths (RFC 8684).
+[[nodiscard]] Result<Fd> open_socket(Transport transport, int domain, StepSink* steps = nullptr,
+                                     int protocol = 0);
 
 // bind(2). EACCES on a port below the host's first unprivileged one is told as a missing capability.
 // ErrorKind::local.
@@ -45,6 +46,12 @@ enum class ConnectState { connected, in_progress };
 // connect(2), not waiting. An error's kind is `failed`, or `local` where the call never left this host
 // (EACCES, EADDRNOTAVAIL…).
 [[nodiscard]] Result<ConnectState> connect_socket(const Fd& fd, const SocketAddress& address);
+// A TCP socket with TCP_FASTOPEN_CONNECT (tcp(7)) that is "connected" though no packet has been sent: the
+// first write connects. start_deferred() connects without one, for a peer that speaks first.
+[[nodiscard]] bool is_deferred(int fd);
+void start_deferred(int fd);
+// Whether an MPTCP socket, now connected, speaks MPTCP; false where the peer made it plain TCP.
+[[nodiscard]] bool speaks_mptcp(int fd);
 // The errno that connecting ended with, or 0, once the socket is writable (SO_ERROR, which this clears).
 [[nodiscard]] int take_socket_error(int fd);
 

@@ -100,7 +100,8 @@ void Checks::dialled(One& one, Result<Connected> connected, const std::vector<At
   const Attempt* best = nullptr;
   for (const Attempt& attempt : attempts) {
     if (attempt.local) continue;
-    const bool answered = !attempt.no_answer && connect_verdict(attempt.code).state == CheckState::closed;
+    const bool answered =
+        attempt.end == Attempt::End::failed && connect_verdict(attempt.code).state == CheckState::closed;
     if (best == nullptr || answered) best = &attempt;
   }
   if (best == nullptr) {
@@ -109,7 +110,8 @@ void Checks::dialled(One& one, Result<Connected> connected, const std::vector<At
   }
   result.address = best->address;
   result.rtt = best->took;
-  const ConnectVerdict verdict = connect_verdict(best->no_answer ? ETIMEDOUT : best->code);
+  const ConnectVerdict verdict =
+      connect_verdict(best->end == Attempt::End::no_answer ? ETIMEDOUT : best->code);
   const bool out_of_wait = one.plan.wait.has_value();
   settle(one, verdict.state, verdict.reason,
          out_of_wait                           ? ErrorKind::deadline

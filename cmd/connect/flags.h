@@ -1,0 +1,51 @@
+// pier-connect's own options: how it reaches a server.
+#pragma once
+
+#include "cli/flags.h"
+
+namespace pier::client::flag {
+
+inline constexpr Flag kSource{.name = "source",
+                              .value = "ADDR[:PORT]",
+                              .kind = ValueKind::text,
+                              .group = "Transport",
+                              .brief = "connect from this address (or unix:PATH for datagrams)"};
+inline constexpr Flag kSourcePort{.name = "source-port",
+                                  .letter = 'p',
+                                  .value = "P",
+                                  .kind = ValueKind::port,
+                                  .group = "Transport",
+                                  .brief = "connect from this port"};
+inline constexpr Flag kInterface{.name = "interface",
+                                 .value = "IF",
+                                 .kind = ValueKind::text,
+                                 .group = "Transport",
+                                 .brief = "go out by this interface, whatever the routes say"};
+inline constexpr Flag kMptcp{
+    .name = "mptcp", .group = "Transport", .brief = "Multipath TCP, where the server has it too"};
+inline constexpr Flag kFastopen{
+    .name = "fastopen",
+    .group = "Transport",
+    .brief = "TCP Fast Open: the first bytes go with the SYN to a server met before"};
+inline constexpr Flag kCheck{
+    .name = "check",
+    .group = "Reaching",
+    .brief = "only connect and report; no data; several endpoints are checked at once"};
+inline constexpr Flag kWait{.name = "wait",
+                            .value = "D",
+                            .kind = ValueKind::duration,
+                            .group = "Reaching",
+                            .brief = "try again until it is up, for at most D (then 124)"};
+inline constexpr Flag kConnectTimeout{
+    .name = "connect-timeout",
+    .value = "D",
+    .kind = ValueKind::duration,
+    .group = "Time",
+    .brief = "give up connecting after D (default: the kernel's; with --wait 1s an attempt)"};
+inline constexpr Flag kTimeout{.name = "timeout",
+                               .value = "D",
+                               .kind = ValueKind::duration,
+                               .group = "Time",
+                               .brief = "end the whole run (124) after D (default: never)"};
+
+}  // namespace pier::client::flag
