@@ -13,7 +13,7 @@ function(pier_command name source)
   endif()
 endfunction()
 
-add_library(pier_session STATIC cmd/session.cc)
+add_library(pier_session STATIC cmd/session.cc cmd/local_ends.cc)
 target_include_directories(pier_session PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(pier_session PUBLIC pier_cli pier_core)
 

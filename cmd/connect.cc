@@ -27,6 +27,9 @@ constexpr Flag kFlags[] = {
     client::flag::kTimeout,
     flag::kIdleTimeout,
     flag::kReplyTimeout,
+    flag::kSend,
+    flag::kRecv,
+    flag::kPartial,
     flag::kSendOnly,
     flag::kRecvOnly,
     flag::kNoHalfClose,
@@ -96,6 +99,14 @@ constexpr std::string_view kConflicts[] = {
     "mptcp unix",
     "mptcp fastopen",
     "unix interface",
+    "check send",
+    "check recv",
+    "send recv-only",
+    "recv send-only",
+    "exec send",
+    "exec recv",
+    "sh-exec send",
+    "sh-exec recv",
 };
 
 constexpr Command kCommand{
@@ -115,15 +126,19 @@ int run(App& app) {
   if (!plan) return app.fail(plan.error());
   auto program = program_of(app.args);
   if (!program) return app.fail(program.error());
+  auto ends = LocalEnds::open(app);
+  if (!ends) return app.fail(ends.error());
   auto news = News::open(app, "server", false);
   if (!news) return app.fail(news.error());
   Loop loop;
-  client::Run run{app, **news, loop, std::move(*program)};
+  client::Run run{app, **news, loop, **ends, std::move(*program)};
   const auto signals = loop.signals({SIGINT, SIGTERM}, [&](int number) {
     run.outside.signal = number;
     loop.stop();
   });
   if (!signals) return run.news.end(app, signals.error());
+  if (const auto made = (*ends)->prepare(); !made) return run.news.end(app, made.error());
+  run.news.settles(**ends);
   const Timer whole_run = loop.timer(Deadline::after(app.args.duration("timeout")), [&] {
     run.outside.out_of_time = true;
     loop.stop();

@@ -48,6 +48,9 @@ constexpr Flag kFlags[] = {
     flag::kShExec,
     flag::kIdleTimeout,
     flag::kReplyTimeout,
+    flag::kSend,
+    flag::kRecv,
+    flag::kPartial,
     flag::kSendOnly,
     flag::kRecvOnly,
     flag::kNoHalfClose,
@@ -86,11 +89,12 @@ constexpr ExitNote kExits[] = {
     {"141", "stdout was closed by its reader"},
 };
 constexpr std::string_view kConflicts[] = {
-    "ipv4 ipv6",         "send-only recv-only", "unix public",       "unix port-file",
-    "unix ipv4",         "unix ipv6",           "udp max-accepts",   "udp backlog",
-    "exec sh-exec",      "exec send-only",      "exec recv-only",    "exec no-half-close",
-    "exec keep-stdin",   "sh-exec send-only",   "sh-exec recv-only", "sh-exec no-half-close",
-    "sh-exec keep-stdin"};
+    "ipv4 ipv6",          "send-only recv-only", "unix public",       "unix port-file",
+    "unix ipv4",          "unix ipv6",           "udp max-accepts",   "udp backlog",
+    "exec sh-exec",       "exec send-only",      "exec recv-only",    "exec no-half-close",
+    "exec keep-stdin",    "sh-exec send-only",   "sh-exec recv-only", "sh-exec no-half-close",
+    "sh-exec keep-stdin", "send recv-only",      "recv send-only",    "exec send",
+    "exec recv",          "sh-exec send",        "sh-exec recv"};
 
 constexpr Command kCommand{
     .name = "pier-listen",
@@ -108,10 +112,12 @@ int run(App& app) {
   if (!plan) return app.fail(plan.error());
   auto program = program_of(app.args);
   if (!program) return app.fail(program.error());
+  auto ends = LocalEnds::open(app);
+  if (!ends) return app.fail(ends.error());
   auto news = News::open(app, "client", true);
   if (!news) return app.fail(news.error());
   Loop loop;
-  server::Run run{app, **news, loop};
+  server::Run run{app, **news, loop, **ends};
   const auto signals = loop.signals({SIGINT, SIGTERM}, [&](int number) {
     run.signal = number;
     loop.stop();
@@ -119,6 +125,8 @@ int run(App& app) {
   if (!signals) return run.news.end(app, signals.error());
   run.program = std::move(*program);
   run.descriptors = descriptor_limit();
+  if (const auto made = (*ends)->prepare(); !made) return run.news.end(app, made.error());
+  run.news.settles(**ends);
   if (plan->keep_open) raise_descriptor_limit();
   note_cut_buffers(app, plan->listen.options);
   ListenPlan listen = plan->listen;

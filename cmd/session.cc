@@ -94,19 +94,22 @@ Result<std::optional<Program>> program_of(const Parsed& args) {
   return std::move(*program);
 }
 
-RelayRules relay_rules(const App& app, const StdioStream& local, bool listening, StepSink* steps) {
+RelayRules relay_rules(const App& app, const LocalEnds& ends, bool listening, StepSink* steps) {
   const Parsed& args = app.args;
   RelayRules rules;
   rules.send = !args.has("recv-only");
   rules.receive = !args.has("send-only");
   // Row 11: a server under systemd, nohup or cron has nothing to say, and that is no end of anything. One
   // that is to send only has sent it all (row 13).
-  if (listening && rules.receive && local.in_kind() == FdKind::null_device) rules.send = false;
+  const FdKind input = ends.in_kind();
+  if (listening && rules.receive && ends.from_stdin() && input == FdKind::null_device) rules.send = false;
   rules.half_close = !args.has("no-half-close");
   rules.keep_input = args.has("keep-stdin");
-  rules.input_is_terminal = local.in_kind() == FdKind::terminal;
+  rules.input_is_terminal = input == FdKind::terminal;
   rules.crlf = args.has("crlf");
   rules.idle_timeout = args.duration("idle-timeout");
+  rules.input_name = ends.input_name();
+  rules.output_name = ends.output_name();
   rules.steps = steps;
   return rules;
 }
@@ -155,14 +158,41 @@ int News::end_with(int exit_code) {
   return exit_code;
 }
 
+// Where nobody ever came, there is nothing to tell of the file that would have been.
+Result<std::string> News::settle(bool complete) {
+  if (ends_ == nullptr) return std::string();
+  auto fate = ends_->settle(complete, report_->received());
+  if (fate && report_->sessions() == 0) fate->clear();
+  return fate;
+}
+
 int News::end(const App& app, const RelayResult& result) {
-  if (result.output_closed) return end_with(kExitSignal + SIGPIPE);
-  const int code = result.error ? app.fail(*result.error) : kExitYes;
+  if (result.output_closed) {
+    (void)settle(false);
+    return end_with(kExitSignal + SIGPIPE);
+  }
+  std::optional<Error> error = result.error;
+  if (!error)
+    if (const auto settled = settle(true); !settled) error = settled.error();
+  const int code = error ? tell(app, std::move(*error)) : kExitYes;
   return end_with(result.exit_status.value_or(0) != 0 ? *result.exit_status : code);
 }
 
-int News::end(const App& app, const Error& error) {
-  return end_with(app.fail(error));
+int News::end(const App& app, Error error) {
+  return end_with(tell(app, std::move(error)));
+}
+
+int News::tell(const App& app, Error error) {
+  if (const auto fate = settle(false); fate && !fate->empty()) {
+    if (error.why.empty() && error.code != 0) error.why = errno_text(error.code);
+    error.why += (error.why.empty() ? "" : "; ") + *fate;
+  }
+  return app.fail(error);
+}
+
+int News::end_by_signal(const App& app, int number) {
+  if (const auto fate = settle(false); fate && !fate->empty()) app.note(*fate);
+  return end_with(kExitSignal + number);
 }
 
 }  // namespace pier

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/app.h"
 #include "cli/flags.h"
+#include "cmd/local_ends.h"
 #include "event/loop.h"
 #include "net/endpoint.h"
 #include "net/options.h"
@@ -19,7 +20,6 @@
 #include "ports/ephemeral.h"
 #include "relay/program.h"
 #include "relay/relay.h"
-#include "stream/stdio.h"
 
 namespace pier {
 
@@ -47,8 +47,7 @@ void note_cut_buffers(const App& app, const SocketOptions& options);
 
 // How the session treats its input: the close table's rows 10 to 14 are decided here. `listening`: a closed
 // or null stdin then means "receive only".
-[[nodiscard]] RelayRules relay_rules(const App& app, const StdioStream& local, bool listening,
-                                     StepSink* steps);
+[[nodiscard]] RelayRules relay_rules(const App& app, const LocalEnds& ends, bool listening, StepSink* steps);
 
 // Where a run's news goes: stderr, --events, --explain. Made once, before any socket.
 class News {
@@ -63,19 +62,27 @@ class News {
   [[nodiscard]] SessionReport& sessions() { return *report_; }
   [[nodiscard]] const HostPorts& host() const { return host_; }
 
-  // The last record, and the exit code for a session's or a server's end: an error is printed.
+  // What the run's end settles before it is told; not owned.
+  void settles(LocalEnds& ends) { ends_ = &ends; }
+
+  // The last record, and the exit code for a session's or a server's end: an error is printed, with what
+  // became of --recv's file.
   int end(const App& app, const RelayResult& result);
-  int end(const App& app, const Error& error);
-  int end_by_signal(int number) { return end_with(kExitSignal + number); }
+  int end(const App& app, Error error);
+  int end_by_signal(const App& app, int number);
   int end_with(int exit_code);
 
  private:
   News() = default;
+  [[nodiscard]] Result<std::string> settle(bool complete);
+  // Prints an error that ends the run, and what became of --recv's file; the exit code of it.
+  int tell(const App& app, Error error);
 
   HostPorts host_ = read_host_ports();
   std::unique_ptr<EventLog> events_;
   std::unique_ptr<Explain> explain_;
   std::unique_ptr<SessionReport> report_;
+  LocalEnds* ends_ = nullptr;
   TimePoint started_ = now();
 };
 

@@ -15,6 +15,18 @@ inline constexpr Flag kUnix{.name = "unix",
                             .letter = 'U',
                             .group = "Transport",
                             .brief = "a Unix socket: the operand is its path, or @NAME"};
+inline constexpr Flag kSend{.name = "send",
+                            .value = "FILE",
+                            .kind = ValueKind::file,
+                            .group = "Data",
+                            .brief = "send this file, in place of stdin"};
+inline constexpr Flag kRecv{.name = "recv",
+                            .value = "FILE",
+                            .kind = ValueKind::file,
+                            .group = "Data",
+                            .brief = "receive into this file, in place of stdout; named once complete"};
+inline constexpr Flag kPartial{
+    .name = "partial", .group = "Data", .brief = "keep what --recv has when it is not complete"};
 inline constexpr Flag kSendOnly{.name = "send-only",
                                 .group = "Data",
                                 .brief = "send stdin, receive nothing; end when all is acknowledged"};

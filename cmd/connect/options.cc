@@ -98,6 +98,10 @@ Result<Plan> make_plan(const Parsed& args) {
   if (args.has("json") && !args.has("check"))
     return usage_error("--json", "--json",
                        "it is for --check; what happens to a connection is told by --events");
+  if (endpoints->size() > 1 || args.command_given)
+    for (const std::string_view flag : {"send", "recv"})
+      if (args.has(flag))
+        return usage_error("--" + std::string(flag), *args.text(flag), "nothing is sent or received here");
   Plan plan;
   for (Endpoint& endpoint : *endpoints) {
     auto family = family_of(args, endpoint);

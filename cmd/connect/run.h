@@ -18,6 +18,7 @@ struct Run {
   const App& app;
   News& news;
   Loop& loop;
+  LocalEnds& ends;
   std::optional<Program> program = {};  // of --exec or --sh-exec
   Outside outside = {};
 

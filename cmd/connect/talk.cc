@@ -1,6 +1,5 @@
 #include <fmt/core.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cmd/connect/run.h"
 #include "net/socket.h"
@@ -12,17 +11,16 @@
 namespace pier::client {
 namespace {
 
-// Whether stdin gives bytes at once. A deferred connection begins with the first that are written.
-bool input_at_hand() {
+// Whether the input gives bytes at once. A deferred connection begins with the first that are written.
+bool input_at_hand(const LocalEnds& ends) {
   int bytes = 0;
-  return ::ioctl(STDIN_FILENO, FIONREAD, &bytes) == 0 && bytes > 0;
+  return ::ioctl(ends.input_fd(), FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 int relay_stream(Run& run, Connected connected, const Session& session) {
-  StdioStream local(STDIN_FILENO, STDOUT_FILENO);
   SocketStream net(std::move(connected.fd));
   RelayResult ended;
-  Relay relay(run.loop, net, local, relay_rules(run.app, local, false, run.news.steps()),
+  Relay relay(run.loop, net, run.ends.stream(), relay_rules(run.app, run.ends, false, run.news.steps()),
               [&](const RelayResult& result) {
                 ended = result;
                 run.loop.stop();
@@ -37,8 +35,7 @@ int relay_stream(Run& run, Connected connected, const Session& session) {
 }
 
 int run_program(Run& run, Connected connected, const Session& session) {
-  const StdioStream none(-1, -1);
-  ExecService service(run.loop, *run.program, {}, relay_rules(run.app, none, false, run.news.steps()));
+  ExecService service(run.loop, *run.program, {}, relay_rules(run.app, run.ends, false, run.news.steps()));
   RelayResult ended;
   service.on_closed([&](std::uint64_t, const RelayResult& result) {
     ended = result;
@@ -52,15 +49,14 @@ int run_program(Run& run, Connected connected, const Session& session) {
 }
 
 int relay_datagrams(Run& run, Connected connected) {
-  StdioStream local(STDIN_FILENO, STDOUT_FILENO);
   DatagramPlan plan;
-  plan.rules = relay_rules(run.app, local, false, run.news.steps());
+  plan.rules = relay_rules(run.app, run.ends, false, run.news.steps());
   plan.reply_timeout = run.app.args.duration("reply-timeout").value_or(plan.reply_timeout);
   std::vector<Fd> sockets;
   sockets.push_back(std::move(connected.fd));
   RelayResult ended;
-  DatagramRelay relay(run.loop, std::move(sockets), connected.peer, local, plan, run.news.sessions(),
-                      [&](const RelayResult& result) {
+  DatagramRelay relay(run.loop, std::move(sockets), connected.peer, run.ends.stream(), plan,
+                      run.news.sessions(), [&](const RelayResult& result) {
                         ended = result;
                         run.loop.stop();
                       });
@@ -76,7 +72,7 @@ int relay_datagrams(Run& run, Connected connected) {
 }  // namespace
 
 int Run::end_from_outside() {
-  if (outside.signal != 0) return news.end_by_signal(outside.signal);
+  if (outside.signal != 0) return news.end_by_signal(app, outside.signal);
   return news.end(app, Error{ErrorKind::deadline, "--timeout", "", 0,
                              "the run took longer than " + *app.args.text("timeout")});
 }
@@ -97,10 +93,11 @@ int talk(Run& run, const DialPlan& plan) {
   if (is_datagram(plan.connect.endpoint.transport)) return relay_datagrams(run, std::move(*connected));
   const Session session{1, connected->peer, local_address(connected->fd.get())};
   run.news.sessions().connected(session);
-  if (connected->deferred && (run.program || run.app.args.has("recv-only") || !input_at_hand()))
+  if (connected->deferred && (run.program || run.app.args.has("recv-only") || !input_at_hand(run.ends)))
     start_deferred(connected->fd.get());
   if (run.program) return run_program(run, std::move(*connected), session);
-  if (run.app.err.terminal && fd_kind(STDIN_FILENO) == FdKind::terminal && !run.app.args.has("recv-only"))
+  const bool typed = run.ends.from_stdin() && run.ends.in_kind() == FdKind::terminal;
+  if (run.app.err.terminal && typed && !run.app.args.has("recv-only"))
     run.app.note(fmt::format("connected to {}: what you type is sent line by line; ctrl-D ends",
                              session.peer.to_string()));
   return relay_stream(run, std::move(*connected), session);

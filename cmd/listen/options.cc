@@ -47,6 +47,10 @@ Result<Plan> make_plan(const Parsed& args) {
   plan.listen.family = *family;
   if (const auto backlog = args.number("backlog")) plan.listen.backlog = static_cast<int>(*backlog);
   plan.keep_open = args.has("keep-open") || args.has("max-accepts");
+  for (const std::string_view flag : {"send", "recv"})
+    if (plan.keep_open && args.has(flag))
+      return usage_error("--" + std::string(flag), *args.text(flag),
+                         "one file is for one client; leave out --keep-open and --max-accepts");
   plan.port_file = args.text("port-file");
   if (plan.port_file && plan.listen.endpoint.transport != Transport::tcp &&
       plan.listen.endpoint.transport != Transport::udp)

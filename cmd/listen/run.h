@@ -10,6 +10,7 @@ struct Run {
   const App& app;
   News& news;
   Loop& loop;
+  LocalEnds& ends;
   std::optional<Program> program = {};  // of --exec or --sh-exec
   std::size_t descriptors = 0;          // the limit that we have found, and a program gets
   int signal = 0;                       // SIGINT or SIGTERM, once it came

@@ -1,7 +1,5 @@
 #include "relay/serve.h"
 
-#include <unistd.h>
-
 #include "cmd/listen/run.h"
 #include "relay/datagram.h"
 #include "relay/exec.h"
@@ -9,9 +7,8 @@
 namespace pier::server {
 
 int serve_streams(Run& run, Listener listener, const Plan& plan) {
-  StdioStream local(STDIN_FILENO, STDOUT_FILENO);
   ServePlan serve;
-  serve.rules = relay_rules(run.app, local, true, run.news.steps());
+  serve.rules = relay_rules(run.app, run.ends, true, run.news.steps());
   serve.unix_options = plan.listen.options;
   serve.keep_open = plan.keep_open;
   serve.max_accepts = run.app.args.number("max-accepts");
@@ -21,7 +18,7 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
     service = std::make_unique<ExecService>(run.loop, *run.program, run.descriptors, serve.rules);
   serve.service = service.get();
   RelayResult ended;
-  Server server(run.loop, std::move(listener), local, serve, run.news.sessions(),
+  Server server(run.loop, std::move(listener), run.ends.stream(), serve, run.news.sessions(),
                 [&](const RelayResult& result) {
                   ended = result;
                   run.loop.stop();
@@ -30,20 +27,19 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   run.loop.run();
   if (run.signal == 0) return run.news.end(run.app, ended);
   server.end_now();
-  return run.news.end_by_signal(run.signal);
+  return run.news.end_by_signal(run.app, run.signal);
 }
 
 int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
-  StdioStream local(STDIN_FILENO, STDOUT_FILENO);
   DatagramPlan serve;
-  serve.rules = relay_rules(run.app, local, true, run.news.steps());
+  serve.rules = relay_rules(run.app, run.ends, true, run.news.steps());
   serve.keep_open = plan.keep_open;
   serve.reply_timeout = run.app.args.duration("reply-timeout").value_or(serve.reply_timeout);
   serve.accept_timeout = run.app.args.duration("accept-timeout");
   std::vector<Fd> sockets;
   for (Listener::Bound& bound : listener.sockets()) sockets.push_back(std::move(bound.fd));
   RelayResult ended;
-  DatagramRelay relay(run.loop, std::move(sockets), {}, local, serve, run.news.sessions(),
+  DatagramRelay relay(run.loop, std::move(sockets), {}, run.ends.stream(), serve, run.news.sessions(),
                       [&](const RelayResult& result) {
                         ended = result;
                         run.loop.stop();
@@ -52,7 +48,7 @@ int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
   run.loop.run();
   if (run.signal == 0) return run.news.end(run.app, ended);
   relay.end_now();
-  return run.news.end_by_signal(run.signal);
+  return run.news.end_by_signal(run.app, run.signal);
 }
 
 }  // namespace pier::server

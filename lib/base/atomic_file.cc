@@ -19,14 +19,17 @@ int write_all(int fd, std::string_view text) {
 }
 
 Result<AtomicFile> AtomicFile::create(const std::string& given) {
-  // A rename would put a file in the place of a pipe somebody reads, or of a device: those are written to.
-  struct stat there{};
-  const bool exists = ::stat(given.c_str(), &there) == 0;
-  if (exists && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode)) {
+  if (is_special(given)) {
     Fd open(::open(given.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
     if (!open.valid()) return system_error("open", quoted(given), errno, ErrorKind::local);
     return AtomicFile(std::move(open), given, {});
   }
+  struct stat there{};
+  const bool exists = ::stat(given.c_str(), &there) == 0;
+  if (exists && S_ISDIR(there.st_mode)) return system_error("open", quoted(given), EISDIR, ErrorKind::local);
+  // A rename needs no right to the file it replaces; a user who took it away meant something by it.
+  if (exists && ::access(given.c_str(), W_OK) != 0)
+    return system_error("open", quoted(given), errno, ErrorKind::local);
   // A symbolic link stays one: what it points to is replaced.
   const std::unique_ptr<char, void (*)(void*)> real(exists ? ::realpath(given.c_str(), nullptr) : nullptr,
                                                     std::free);
@@ -34,11 +37,18 @@ Result<AtomicFile> AtomicFile::create(const std::string& given) {
   std::string temporary = path + ".XXXXXX";
   Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd.valid()) return system_error("open", quoted(path), errno, ErrorKind::local);
-  // mkostemp makes it 0600; the file is to be like any other the user writes.
+  // mkostemp makes it 0600; the file is to be as if it had been written in place.
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  ::fchmod(fd.get(), 0666 & ~mask);
+  if (exists && ::fchown(fd.get(), there.st_uid, there.st_gid) != 0) errno = 0;  // only root gives files away
+  ::fchmod(fd.get(), exists ? there.st_mode & 0777 : 0666 & ~mask);
   return AtomicFile(std::move(fd), path, std::move(temporary));
+}
+
+bool AtomicFile::is_special(const std::string& path) {
+  // A rename would put a file in the place of a pipe somebody reads, or of a device: those are written to.
+  struct stat there{};
+  return ::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode);
 }
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
@@ -58,6 +68,8 @@ Result<void> AtomicFile::write(std::string_view text) {
 
 Result<void> AtomicFile::commit() {
   if (temporary_.empty()) return {};
+  if (const int code = fd_.close_told(); code != 0)
+    return system_error("write", quoted(path_), code, ErrorKind::local);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     return system_error("rename", quoted(path_), errno, ErrorKind::local);
   temporary_.clear();

@@ -28,6 +28,11 @@ class Fd {
   [[nodiscard]] int get() const { return fd_; }  // -1 when empty
   [[nodiscard]] bool valid() const { return fd_ >= 0; }
   [[nodiscard]] int release() { return std::exchange(fd_, -1); }  // the caller owns it from now on
+  // Closes now and returns the errno of that, or 0: some file systems notice only then that a write has
+  // failed.
+  [[nodiscard]] int close_told() {
+    return fd_ < 0 || ::close(std::exchange(fd_, -1)) == 0 || errno == EINTR ? 0 : errno;
+  }
   // Closes now. EINTR is not retried: on Linux the descriptor is gone either way (close(2)).
   void reset() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));

@@ -145,7 +145,7 @@ void DatagramRelay::on_input() {
   std::byte buffer[kPayload];
   const Io io = local_.read(buffer);
   if (io.kind == Io::Kind::error)
-    return finish(Error{ErrorKind::local, "read", "standard input", io.code, {}});
+    return finish(Error{ErrorKind::local, "read", plan_.rules.input_name, io.code, {}});
   if (io.kind == Io::Kind::end) input_ended_ = true;
   if (io.kind == Io::Kind::bytes) {
     pending_.clear();
@@ -171,7 +171,7 @@ void DatagramRelay::drain_output() {
     const Io io = local_.write(output_.data());
     if (io.kind == Io::Kind::error) {
       if (io.code == EPIPE || io.code == ECONNRESET) return finish({}, true);
-      return finish(Error{ErrorKind::failed, "write", "standard output", io.code, {}});
+      return finish(Error{ErrorKind::failed, "write", plan_.rules.output_name, io.code, {}});
     }
     if (io.kind != Io::Kind::bytes) return;
     output_.consume(io.count);
