@@ -1,6 +1,9 @@
 // pier-scan: which ports of which hosts are open, closed, filtered.
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "base/number.h"
 #include "cmd/scan/options.h"
 #include "cmd/scan/output.h"
@@ -8,6 +11,7 @@
 #include "scan/descriptors.h"
 #include "scan/interrupt.h"
 #include "scan/probe_connect.h"
+#include "scan/socket_prober.h"
 
 namespace pier {
 namespace {
@@ -38,7 +42,7 @@ constexpr Flag kFlags[] = {
      .value = "N",
      .kind = ValueKind::number,
      .group = "How",
-     .brief = "probes in flight at most (default: 512, or what the descriptor limit leaves)",
+     .brief = "probes in flight at most (default: 4096, or what the descriptor limit leaves)",
      .min = 1,
      .max = 1'000'000},
     {.name = "rate",
@@ -50,13 +54,13 @@ constexpr Flag kFlags[] = {
      .value = "N",
      .kind = ValueKind::number,
      .group = "How",
-     .brief = "further probes for a port that has not answered (default: 2)",
+     .brief = "further probes for a port that has not answered (default: as long as they find something)",
      .max = 100},
     {.name = "probe-timeout",
      .value = "D",
      .kind = ValueKind::duration,
      .group = "How",
-     .brief = "how long a probe waits for its answer (default: 1s)"},
+     .brief = "how long a probe waits for its answer at most (default: 1s)"},
     {.name = "limit-time",
      .value = "D",
      .kind = ValueKind::duration,
@@ -88,6 +92,12 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::text,
      .group = "Output",
      .brief = "show ports in these states: open, closed, filtered, error…"},
+    {.name = "max-open",
+     .value = "N",
+     .kind = ValueKind::number,
+     .group = "Output",
+     .brief = "of a host with more open ports, say only how many",
+     .min = 1},
     {.name = "expect",
      .value = "PORTS",
      .kind = ValueKind::text,
@@ -122,8 +132,8 @@ constexpr ExitNote kExits[] = {
     {"124", "--limit-time passed; what was found until then is reported"},
 };
 constexpr std::string_view kConflicts[] = {
-    "all-states state", "dry-run expect", "dry-run explain",
-    "dry-run progress", "dry-run state",  "dry-run all-states",
+    "all-states state", "dry-run expect",     "dry-run explain", "dry-run progress",
+    "dry-run state",    "dry-run all-states", "max-open expect",
 };
 
 constexpr Command kCommand{
@@ -167,6 +177,12 @@ std::size_t fit_window(const App& app, std::size_t wanted) {
   return room;
 }
 
+// For hosts that answer at once, where asking is all the work there is.
+unsigned threads() {
+  constexpr unsigned kMost = 4;  // more get in each other's way in the kernel's tables of sockets
+  return std::clamp(std::thread::hardware_concurrency(), 1U, kMost);
+}
+
 void explain_roles(StepSink* steps) {
   if (steps == nullptr) return;
   steps->step({.call = "roles",
@@ -181,13 +197,14 @@ int probe(const App& app, const Options& options, const ProbePlan& plan, Report&
   limits.window = fit_window(app, limits.window);
   if (options.progress) limits.tick = report.tick();
   explain_roles(report.steps());
-  ConnectProber prober({.timeout = options.probe_timeout,
-                        .source = options.source,
-                        .interrupt_fd = interrupt.fd(),
-                        .steps = report.steps()});
-  ScanEngine engine(plan, prober, limits, report, &interrupt);
+  auto prober = SocketProber::make({.source = options.source,
+                                    .interrupt_fd = interrupt.fd(),
+                                    .steps = report.steps(),
+                                    .threads = threads()});
+  if (!prober) return app.fail(prober.error());
+  ScanEngine engine(plan, **prober, limits, report, &interrupt);
   const ScanEnd end = engine.run();
-  return report.end(end, engine.stats(), interrupt.taken());
+  return report.end(end, engine.stats(), engine.given_up(), interrupt.taken());
 }
 
 int run(App& app) {
@@ -199,7 +216,7 @@ int run(App& app) {
   app.detail(fmt::format("{} hosts, {} ports; seed {}", format_count(plan->hosts()),
                          format_count(plan->ports()), options->seed));
   if (!options->dry_run)
-    if (const auto usable = check_source(options->source, families_of(*plan)); !usable)
+    if (const auto usable = check_source(options->source, PortProtocol::tcp, families_of(*plan)); !usable)
       return app.fail(usable.error());
   auto output = scan::Output::open(app, app.args.text("output"), !options->dry_run);
   if (!output) return app.fail(output.error());

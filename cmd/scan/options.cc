@@ -131,13 +131,15 @@ Result<Options> read_options(const App& app) {
     if (!shard) return std::unexpected(shard.error());
     options.shard = *shard;
   }
-  options.probe_timeout = args.duration("probe-timeout").value_or(kProbeTimeout);
-  if (options.probe_timeout <= Duration::zero())
+  options.limits.timeout = args.duration("probe-timeout").value_or(kProbeTimeout);
+  if (options.limits.timeout <= Duration::zero())
     return usage_error("--probe-timeout", *args.text("probe-timeout"), "no answer comes in no time");
   // The parts of a scan fit each other only in one order.
   options.seed = args.number("seed").value_or(args.has("shard") ? kShardSeed : random_seed());
   options.limits.window = args.number("window").value_or(kWindow);
-  options.limits.retries = static_cast<unsigned>(args.number("retries").value_or(kRetries));
+  if (const auto retries = args.number("retries")) options.limits.retries = static_cast<unsigned>(*retries);
+  options.limits.max_open = args.number("max-open");
+  options.limits.seed = options.seed;
   options.limits.rate = args.number("rate");
   options.limits.deadline = Deadline::after(args.duration("limit-time"));
   return options;

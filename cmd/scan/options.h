@@ -17,8 +17,7 @@
 
 namespace pier::scan {
 
-constexpr std::size_t kWindow = 512;
-constexpr unsigned kRetries = 2;
+constexpr std::size_t kWindow = 4096;
 constexpr std::uint64_t kShardSeed = 0;  // with --shard and without --seed: the same on every machine
 constexpr Duration kProbeTimeout = std::chrono::seconds(1);
 
@@ -27,7 +26,6 @@ struct Options {
   std::optional<PortSet> expected;  // --expect
   std::set<PortState> shown;
   ScanLimits limits;
-  Duration probe_timeout = kProbeTimeout;
   ProbeSource source;
   std::uint64_t seed = 0;
   Shard shard;

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/number.h"
 #include "cmd/session.h"
 #include "out/scan_rows.h"
@@ -23,6 +25,15 @@ void print_on_stderr(std::string_view text) {
   Writer err(STDERR_FILENO);
   err.put(text);
   err.flush();
+}
+
+// Hosts named in the closing line; the record has them all.
+constexpr std::size_t kMostNamed = 3;
+
+std::vector<std::string> addresses(std::span<const IpAddress> all, std::size_t most) {
+  std::vector<std::string> texts;
+  for (const IpAddress& address : all.first(std::min(most, all.size()))) texts.push_back(address.to_string());
+  return texts;
 }
 
 std::string ending_words(ScanEnd end, std::optional<int> signal) {
@@ -78,6 +89,7 @@ StepSink* Report::steps() {
 
 void Report::start(const ProbePlan& plan, Writer& out, const Style& style) {
   out_ = &out;
+  plan_ = &plan;
   rows_.emplace(out, style, kWidths);
   scope_ =
       fmt::format("scanning {} host{} × {} port{}  ", format_count(plan.hosts()),
@@ -93,14 +105,18 @@ void Report::start(const ProbePlan& plan, Writer& out, const Style& style) {
       .number("hosts", plan.hosts())
       .number("ports", plan.ports())
       .number("pairs", plan.size())
-      .number("window", options_.limits.window)
-      .number("retries", options_.limits.retries)
-      .real("probe_timeout", seconds(options_.probe_timeout));
+      .number("window", options_.limits.window);
+  if (options_.limits.retries)
+    record.number("retries", *options_.limits.retries);
+  else
+    record.null("retries");
+  record.real("probe_timeout", seconds(options_.limits.timeout));
   out_->line(record.str());
   step_records_.begin();
 }
 
-void Report::show(const PortResult& result) {
+void Report::show(PortResult result) {
+  result.host = plan_->targets().host_of(result.address);
   const std::string_view service = service_of(result.protocol, result.port);
   if (options_.json)
     out_->line(port_record(result, service, class_of(result.port)).str());
@@ -113,10 +129,12 @@ void Report::compare(const PortResult& result) {
   if (!options_.expected || open == options_.expected->contains(result.protocol, result.port)) return;
   ++drift_;
   const std::string_view change = open ? "unexpected" : "missing";
+  PortResult named = result;
+  named.host = plan_->targets().host_of(result.address);
   if (options_.json)
-    out_->line(drift_record(result, change).str());
+    out_->line(drift_record(named, change).str());
   else
-    rows_->row(drift_cells(result, change));
+    rows_->row(drift_cells(named, change));
 }
 
 bool Report::result(const PortResult& result) {
@@ -130,9 +148,25 @@ bool Report::result(const PortResult& result) {
   return out_->ok();
 }
 
+bool Report::crowded(const CrowdedHost& host) {
+  if (!options_.shown.contains(host.suspect ? PortState::suspect : PortState::open)) return out_->ok();
+  progress_.erase();
+  if (options_.json)
+    out_->line(crowded_record(host, plan_->targets().host_of(host.address)).str());
+  else
+    rows_->row(crowded_cells(host));
+  return out_->ok();
+}
+
+void Report::detail(std::string_view line) {
+  if (app_.verbosity == 0) return;
+  progress_.erase();
+  app_.detail(line);
+}
+
 void Report::progress(const ScanStats& stats) {
   if (app_.quiet) return;
-  const std::string line = scope_ + progress_line(stats, options_.limits.retries);
+  const std::string line = scope_ + progress_line(stats);
   if (app_.err.redraws)
     progress_.draw(line, now());
   else
@@ -159,13 +193,15 @@ int Report::exit_code(ScanEnd end, const ScanStats& stats, std::optional<int> si
   return stats.done() > stats.count(PortState::closed) ? kExitUnknown : kExitNo;
 }
 
-int Report::end(ScanEnd end, const ScanStats& stats, std::optional<int> signal) {
+int Report::end(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> given_up,
+                std::optional<int> signal) {
   const int code = exit_code(end, stats, signal);
   progress_.erase();
   if (options_.json) {
     JsonObject record("summary");
-    record.boolean("complete", end == ScanEnd::complete);
-    add_stats(record, stats, options_.limits.retries);
+    record.boolean("complete", end == ScanEnd::complete && given_up.empty());
+    if (!given_up.empty()) record.texts("given_up", addresses(given_up, given_up.size()));
+    add_stats(record, stats);
     if (options_.expected) record.number("drift", drift_);
     out_->line(record.number("exit", code).str());
   }
@@ -173,7 +209,20 @@ int Report::end(ScanEnd end, const ScanStats& stats, std::optional<int> signal) 
   if (!first_error_.empty())
     app_.note(fmt::format("not asked, by a fault of this host, in {} cases; the first: {}",
                           format_count(stats.count(PortState::error)), first_error_));
-  app_.note(summary_line(stats, options_.limits.retries, ending_words(end, signal)));
+  std::string ending = ending_words(end, signal);
+  if (!given_up.empty()) {
+    ending = end == ScanEnd::complete ? "incomplete: gave up on" : ending + "; gave up on";
+    for (const std::string& address : addresses(given_up, kMostNamed)) ending += " " + address;
+    if (given_up.size() > kMostNamed)
+      ending += fmt::format(" and {} more", format_count(given_up.size() - kMostNamed));
+  }
+  if (stats.suspects > 0 && !options_.shown.contains(PortState::suspect))
+    app_.note(
+        fmt::format("{} host{} on ports where nobody should listen: no port of {} is called open "
+                    "(--state suspect shows them)",
+                    format_count(stats.suspects), stats.suspects == 1 ? " answers" : "s answer",
+                    stats.suspects == 1 ? "it" : "theirs"));
+  app_.note(summary_line(stats, ending));
   return code;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,13 +30,17 @@ class Report final : public ScanObserver {
   // From here on results go to `out`, in `style`: the first record. `out` must outlive the report.
   void start(const ProbePlan& plan, Writer& out, const Style& style);
   [[nodiscard]] bool result(const PortResult& result) override;
+  [[nodiscard]] bool crowded(const CrowdedHost& host) override;
   void progress(const ScanStats& stats) override;
+  void detail(std::string_view line) override;
   // How often progress() is worth calling.
   [[nodiscard]] Duration tick() const;
   // One line of a dry run; false when nobody reads it any more.
   [[nodiscard]] bool pair(const Pair& pair);
   // The summary, and the exit code. `signal`: its number where one ended the scan.
-  int end(ScanEnd end, const ScanStats& stats, std::optional<int> signal);
+  // `given_up`: hosts that were not asked to the end.
+  int end(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> given_up,
+          std::optional<int> signal);
   int end_dry_run(std::uint64_t pairs, std::optional<int> signal);
 
  private:
@@ -54,7 +59,7 @@ class Report final : public ScanObserver {
     std::vector<std::string> early_;
   };
 
-  void show(const PortResult& result);
+  void show(PortResult result);
   void compare(const PortResult& result);
   [[nodiscard]] int exit_code(ScanEnd end, const ScanStats& stats, std::optional<int> signal) const;
 
@@ -68,6 +73,7 @@ class Report final : public ScanObserver {
   Progress progress_;
   std::uint64_t drift_ = 0;
   std::string first_error_;
+  const ProbePlan* plan_ = nullptr;
   std::string scope_;  // "scanning 254 hosts × 120 ports", of the progress line
 };
 

@@ -15,9 +15,22 @@ std::string port_word(const PortResult& result) {
 }
 
 // Enough digits to see a small share, none for none.
-std::string percent(double share) {
-  if (share == 0) return "0.0%";
-  return share < 0.0001 ? "under 0.01%" : fmt::format("{:.2f}%", share * 100);
+std::string percent(std::optional<double> share) {
+  if (!share) return "an unknown share";
+  if (*share == 0) return "0.0%";
+  return *share < 0.0001 ? "under 0.01%" : fmt::format("{:.2f}%", *share * 100);
+}
+
+void add_share(JsonObject& record, std::string_view name, std::optional<double> share) {
+  if (share)
+    record.real(name, *share);
+  else
+    record.null(name);
+}
+
+std::string crowd_reason(const CrowdedHost& host) {
+  return fmt::format("{} ports are open{}", format_count(host.open),
+                     host.suspect ? ", those where nobody should listen too" : "");
 }
 
 // "1 host", "254 hosts"
@@ -80,39 +93,70 @@ JsonObject drift_record(const PortResult& result, std::string_view change) {
   return record;
 }
 
-void add_stats(JsonObject& summary, const ScanStats& stats, unsigned retries_allowed) {
+void add_stats(JsonObject& summary, const ScanStats& stats) {
   summary.number("pairs", stats.pairs)
       .number("probes", stats.probes)
       .number("answers", stats.answers)
       .number("retries", stats.retries)
-      .real("estimated_loss", stats.estimated_loss())
-      .real("estimated_missed", stats.estimated_missed(retries_allowed))
+      .number("late_answers", stats.late_answers);
+  add_share(summary, "estimated_loss", stats.estimated_loss());
+  add_share(summary, "estimated_missed", stats.estimated_missed());
+  summary.number("checks", stats.checks)
+      .number("checks_lost", stats.checks_lost)
+      .number("canaries", stats.canaries)
       .number("hosts", stats.hosts)
-      .number("hosts_up", stats.hosts_up);
+      .number("hosts_up", stats.hosts_up)
+      .number("hosts_suspect", stats.suspects);
   for (const PortState state : kPortStates) summary.number(to_string(state), stats.count(state));
   summary.real("elapsed", seconds(stats.elapsed));
 }
 
-std::string summary_line(const ScanStats& stats, unsigned retries_allowed, std::string_view ending) {
+std::string summary_line(const ScanStats& stats, std::string_view ending) {
   std::string line =
       fmt::format("{}, {} ({} up), {} open", counted(stats.probes, "probe"), counted(stats.hosts, "host"),
                   format_count(stats.hosts_up), format_count(stats.count(PortState::open)));
-  for (const PortState state : {PortState::filtered, PortState::error})
+  for (const PortState state :
+       {PortState::filtered, PortState::open_filtered, PortState::suspect, PortState::error})
     if (stats.count(state) > 0)
       line += fmt::format(", {} {}", format_count(stats.count(state)), to_string(state));
   line += fmt::format(", {} retransmitted", format_count(stats.retries));
+  if (stats.late_answers > 0) line += fmt::format(", {} answered late", format_count(stats.late_answers));
   if (stats.answers > 0)
-    line +=
-        fmt::format(": estimated missed {} of open ports", percent(stats.estimated_missed(retries_allowed)));
+    line += fmt::format(": estimated missed {} of open ports", percent(stats.estimated_missed()));
   return line + fmt::format("; {}; {}", ending, format_duration(stats.elapsed));
 }
 
-std::string progress_line(const ScanStats& stats, unsigned retries_allowed) {
+std::string progress_line(const ScanStats& stats) {
   const double share =
       stats.pairs == 0 ? 1 : static_cast<double>(stats.done()) / static_cast<double>(stats.pairs);
-  return fmt::format("{} {:.0f}%  {} probes  {} open  est. missed {}  ETA {}", progress_bar(share, kBarCells),
-                     share * 100, format_count(stats.probes), format_count(stats.count(PortState::open)),
-                     percent(stats.estimated_missed(retries_allowed)), time_left(stats));
+  const double elapsed = seconds(stats.elapsed);
+  const double rate = elapsed > 0 ? static_cast<double>(stats.probes) / elapsed : 0;
+  return fmt::format("{} {:.0f}%  {} probes  {}/s  window {}  rtt {}  {} open  est. missed {}  ETA {}",
+                     progress_bar(share, kBarCells), share * 100, format_count(stats.probes),
+                     format_count(static_cast<std::uint64_t>(rate)), format_count(stats.window),
+                     stats.rtt > Duration::zero() ? format_duration(stats.rtt) : "?",
+                     format_count(stats.count(PortState::open)), percent(stats.estimated_missed()),
+                     time_left(stats));
+}
+
+std::vector<std::string> crowded_cells(const CrowdedHost& host) {
+  return {host.address.to_string(),
+          fmt::format("-/{}", to_string(host.protocol)),
+          std::string(to_string(host.suspect ? PortState::suspect : PortState::open)),
+          "",
+          "",
+          crowd_reason(host)};
+}
+
+JsonObject crowded_record(const CrowdedHost& host, std::string_view name) {
+  JsonObject record("host");
+  record.text("host", name)
+      .text("addr", host.address.to_string())
+      .text("proto", to_string(host.protocol))
+      .text("state", to_string(host.suspect ? PortState::suspect : PortState::open))
+      .number("open", host.open)
+      .text("reason", crowd_reason(host));
+  return record;
 }
 
 }  // namespace pier

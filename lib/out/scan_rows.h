@@ -25,14 +25,18 @@ namespace pier {
 [[nodiscard]] JsonObject drift_record(const PortResult& result, std::string_view change);
 
 // Adds the scan's numbers to the summary record.
-void add_stats(JsonObject& summary, const ScanStats& stats, unsigned retries_allowed);
+void add_stats(JsonObject& summary, const ScanStats& stats);
 
-// "30,480 probes, 254 hosts (61 up), 43 open, 112 retransmitted: estimated missed 0.01% of open ports;
-// complete; 4.80 s". `ending` is "complete" or why it is not.
-[[nodiscard]] std::string summary_line(const ScanStats& stats, unsigned retries_allowed,
-                                       std::string_view ending);
+// "30,480 probes, 254 hosts (61 up), 43 open, 112 retransmitted, 2 answered late: estimated missed 0.01% of
+// open ports; complete; 4.80 s". `ending` is "complete" or why it is not.
+[[nodiscard]] std::string summary_line(const ScanStats& stats, std::string_view ending);
 
-// "▕██████    ▏ 62%  18,900 probes  41 open  est. missed 0.0%  ETA 3.0 s"
-[[nodiscard]] std::string progress_line(const ScanStats& stats, unsigned retries_allowed);
+// "▕██████    ▏ 62%  18,900 probes  4,120/s  window 512  rtt 0.3 ms  41 open  est. missed 0.0%  ETA 3.0 s"
+[[nodiscard]] std::string progress_line(const ScanStats& stats);
+
+// A host with more open ports than --max-open: ADDR  -/PROTO  STATE  -  -  REASON, and as a record
+// {"type":"host","host","addr","proto","state","open","reason"}.
+[[nodiscard]] std::vector<std::string> crowded_cells(const CrowdedHost& host);
+[[nodiscard]] JsonObject crowded_record(const CrowdedHost& host, std::string_view name);
 
 }  // namespace pier

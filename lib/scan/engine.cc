@@ -5,19 +5,13 @@
 namespace pier {
 namespace {
 
-using Kind = Judgement::Kind;
-
 // Between two looks at what has ended, so that a round-trip time does not count how long the others took to
-// send.
-constexpr int kBurst = 32;
-// Where more ports than these wait for their retry, retries go first: the queue must not grow with the scan.
-constexpr std::size_t kMostLate = std::size_t{1} << 18;
-// The kernel picks a source port by chance; the target's own, once in thousands. Only a fixed source port
-// meets itself this often.
-constexpr unsigned kMostToItself = 16;
-// 10 ms doubled seven times: a host without room is asked for about 2.5 s in all before it is believed.
-constexpr unsigned kMostStuck = 8;
-constexpr Duration kFirstPause = std::chrono::milliseconds(10);
+// send; those that are answered at once are timed one by one.
+constexpr std::size_t kBurst = 32;
+constexpr std::size_t kNearBurst = 512;
+// The windows start with these, where they may be that large: the scan's with what the smallest host can
+// take, a host's with about what a browser opens to the hosts of one page.
+constexpr std::size_t kFirstWindow = 1024;
 
 }  // namespace
 
@@ -28,16 +22,25 @@ ScanEngine::ScanEngine(const ProbePlan& plan, Prober& prober, const ScanLimits& 
       limits_(limits),
       observer_(observer),
       interrupt_(interrupt),
+      desk_(stats_, observer, limits.max_open),
       pace_(limits.rate),
-      window_(std::max<std::size_t>(limits.window, 1)) {
+      window_(kFirstWindow, std::max<std::size_t>(limits.window, 1)) {
+  limits_.window = std::max<std::size_t>(limits.window, 1);
   stats_.pairs = plan.size();
   stats_.hosts = plan.hosts();
 }
 
 ScanEnd ScanEngine::run() {
-  const ScanEnd end = work();
+  ScanEnd end = work();
+  if (end != ScanEnd::unwanted)
+    for (auto& [key, host] : hosts_)
+      if (!desk_.finish(host)) end = ScanEnd::unwanted;
   stats_.elapsed = now() - started_;
   return end;
+}
+
+bool ScanEngine::nothing_left() const {
+  return next_ == plan_.size() && urgent_.empty() && pool_.size() == 0 && late_.empty() && unasked_.empty();
 }
 
 ScanEnd ScanEngine::work() {
@@ -45,6 +48,8 @@ ScanEnd ScanEngine::work() {
   while (!nothing_left() || prober_.in_flight() > 0) {
     if (limits_.deadline.passed()) return ScanEnd::deadline;
     send_burst();
+    if (!settle_unasked()) return ScanEnd::unwanted;
+    if (nothing_left() && prober_.in_flight() == 0) break;
     ended.clear();
     const bool woken = prober_.collect(wait_until(), ended);
     for (const ProbeEnd& end : ended)
@@ -52,6 +57,7 @@ ScanEnd ScanEngine::work() {
     if (woken && interrupt_ != nullptr && interrupt_->taken()) return ScanEnd::interrupted;
     const TimePoint when = now();
     stats_.elapsed = when - started_;
+    stats_.window = window_.size();
     if (limits_.tick && when >= next_tick_) {
       observer_.progress(stats_);
       next_tick_ = when + *limits_.tick;
@@ -61,104 +67,74 @@ ScanEnd ScanEngine::work() {
 }
 
 bool ScanEngine::may_send(TimePoint when) const {
-  return !nothing_left() && prober_.in_flight() < window_ && when >= resume_at_ && pace_.allows(when);
-}
-
-ScanEngine::Question ScanEngine::take_question() {
-  const auto take = [](std::deque<Question>& queue) {
-    const Question question = queue.front();
-    queue.pop_front();
-    return question;
-  };
-  if (!again_.empty()) return take(again_);
-  if (next_ == plan_.size() || late_.size() >= kMostLate) return take(late_);
-  return {.pair = plan_.at(next_++)};
+  const std::size_t room = is_slow_round() ? std::max<std::size_t>(window_.size() / 4, 1) : window_.size();
+  return prober_.in_flight() < room && when >= resume_at_ && pace_.allows(when);
 }
 
 void ScanEngine::send_burst() {
-  for (int i = 0; i < kBurst && may_send(now()); ++i) {
-    Question question = take_question();
-    ++stats_.probes;
-    if (question.tries++ > 0) ++stats_.retries;
-    if (free_tags_.empty()) {
-      free_tags_.push_back(asked_.size());
-      asked_.emplace_back();
+  std::size_t far = 0;
+  more_to_send_ = false;
+  for (std::size_t sent = 0; sent < kNearBurst && far < kBurst; ++sent) {
+    const TimePoint when = now();
+    if (!may_send(when)) return;
+    const auto question = take_question(when);
+    if (!question) return;
+    if (question->host->given_up && question->purpose == Purpose::ask) {
+      unasked_.push_back(*question);
+      continue;
     }
-    const std::size_t tag = free_tags_.back();
-    free_tags_.pop_back();
-    asked_[tag] = question;
-    pace_.sent(now());
-    prober_.send(tag, question.pair.address, question.pair.port);
+    if (!question->host->near) ++far;
+    send(*question);
   }
+  more_to_send_ = true;
+}
+
+void ScanEngine::send(Question question) {
+  HostState& host = *question.host;
+  switch (question.purpose) {
+    case Purpose::ask:
+      ++stats_.probes;
+      if (question.waiting.tries++ > 0) ++stats_.retries;
+      ++in_flight_at_[question.waiting.tries];
+      ++host.sent_since_check;
+      break;
+    case Purpose::check:
+      ++stats_.checks;
+      break;
+    case Purpose::canary:
+      ++stats_.canaries;
+      break;
+  }
+  ++host.in_flight;
+  question.sent = now();
+  if (free_tags_.empty()) {
+    free_tags_.push_back(asked_.size());
+    asked_.emplace_back();
+  }
+  const std::size_t tag = free_tags_.back();
+  free_tags_.pop_back();
+  asked_[tag] = question;
+  pace_.sent(question.sent);
+  const unsigned silences = question.waiting.tries > 0 ? question.waiting.tries - 1U : 0U;
+  prober_.send({.tag = tag,
+                .address = host.address,
+                .port = question.port,
+                .protocol = host.protocol,
+                .timeout = host.rtt.timeout(kLeastTimeout, limits_.timeout, silences),
+                .near = host.near && !limits_.rate});
 }
 
 Deadline ScanEngine::wait_until() const {
+  const TimePoint when = now();
+  if (more_to_send_ || !unasked_.empty()) return Deadline(when);
   std::optional<TimePoint> until = limits_.deadline.at();
   const auto sooner = [&](TimePoint at) { until = until ? std::min(*until, at) : at; };
   if (limits_.tick) sooner(next_tick_);
-  if (!nothing_left() && prober_.in_flight() < window_) sooner(std::max(resume_at_, pace_.next(now())));
+  if (resume_at_ > when) sooner(resume_at_);
+  if (!pace_.allows(when) && !nothing_left() && prober_.in_flight() < window_.size())
+    sooner(pace_.next(when));
+  if (!late_.empty() && late_.front().not_before > when) sooner(late_.front().not_before);
   return until ? Deadline(*until) : Deadline();
-}
-
-bool ScanEngine::settle(const ProbeEnd& end) {
-  Question question = asked_[end.tag];
-  free_tags_.push_back(end.tag);
-  const Judgement& judgement = end.judgement;
-  if (judgement.kind == Kind::shortage) return settle_shortage(question, judgement);
-  stuck_ = 0;
-  grow_window();
-  if (judgement.kind == Kind::to_itself && ++question.to_itself < kMostToItself) {
-    --question.tries;
-    again_.push_back(question);
-    return true;
-  }
-  if (judgement.kind == Kind::no_answer && question.tries <= limits_.retries) {
-    late_.push_back(question);
-    return true;
-  }
-  const bool answered = judgement.kind == Kind::verdict && judgement.state != PortState::error;
-  return report(question, judgement, answered ? std::optional(end.took) : std::nullopt);
-}
-
-bool ScanEngine::settle_shortage(Question question, const Judgement& judgement) {
-  // It never went out.
-  --stats_.probes;
-  if (--question.tries > 0) --stats_.retries;
-  window_ = std::max<std::size_t>(prober_.in_flight(), 1);
-  ended_well_ = 0;
-  if (prober_.in_flight() == 0 && now() >= resume_at_) {
-    if (stuck_ >= kMostStuck) return report(question, judgement, std::nullopt);
-    resume_at_ = now() + kFirstPause * (1 << stuck_++);
-  }
-  again_.push_back(question);
-  return true;
-}
-
-void ScanEngine::grow_window() {
-  if (window_ >= limits_.window || ++ended_well_ < window_) return;
-  ++window_;
-  ended_well_ = 0;
-}
-
-bool ScanEngine::report(const Question& question, const Judgement& judgement, std::optional<Duration> rtt) {
-  const Pair& pair = question.pair;
-  ++stats_.states[static_cast<std::size_t>(judgement.state)];
-  if (rtt) {
-    ++stats_.answers;
-    stats_.probes_of_answered += question.tries;
-  }
-  if (judgement.state == PortState::open || judgement.state == PortState::closed) {
-    up_.insert(pair.host_index);
-    stats_.hosts_up = up_.size();
-  }
-  return observer_.result({.host = plan_.targets().host_of(pair.address),
-                           .address = pair.address,
-                           .port = pair.port,
-                           .protocol = pair.protocol,
-                           .state = judgement.state,
-                           .reason = judgement.reason,
-                           .rtt = rtt,
-                           .tries = question.tries});
 }
 
 }  // namespace pier

@@ -1,37 +1,36 @@
-// Works through a plan: keeps a window of probes in flight, asks again where nothing answered, and reports.
+// Works through a plan: keeps windows of probes in flight, asks again where nothing answered, and reports.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <unordered_set>
+#include <queue>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
+#include "scan/host_state.h"
 #include "scan/interrupt.h"
 #include "scan/pace.h"
 #include "scan/plan.h"
 #include "scan/prober.h"
 #include "scan/result.h"
+#include "scan/result_desk.h"
+#include "scan/waiting.h"
+#include "scan/window.h"
 
 namespace pier {
 
-// Who is told of results as they come.
-class ScanObserver {
- public:
-  virtual ~ScanObserver() = default;
-  // False ends the scan: nobody wants to know any more.
-  [[nodiscard]] virtual bool result(const PortResult& result) = 0;
-  // From time to time, when ScanLimits::tick asks for it.
-  virtual void progress(const ScanStats&) {}
-};
-
 struct ScanLimits {
-  std::size_t window = 512;                // probes in flight; at least 1
-  unsigned retries = 2;                    // further probes for a port that has not answered
-  std::optional<std::uint64_t> rate = {};  // probes a second
-  Deadline deadline = {};                  // of the whole
-  std::optional<Duration> tick = {};       // how often progress() is called
+  std::size_t window = 4096;                   // probes in flight at most; at least 1
+  std::optional<unsigned> retries = {};        // further probes for a port that has not answered; see run()
+  std::optional<std::uint64_t> rate = {};      // probes a second
+  Duration timeout = std::chrono::seconds(1);  // for an answer, at most
+  Deadline deadline = {};                      // of the whole
+  std::optional<Duration> tick = {};           // how often progress() is called
+  std::optional<std::uint64_t> max_open = {};  // see ResultDesk
+  bool canaries = true;                        // tell hosts that answer everywhere
+  std::uint64_t seed = 0;                      // of the canaries' ports
 };
 
 enum class ScanEnd : std::uint8_t {
@@ -41,36 +40,77 @@ enum class ScanEnd : std::uint8_t {
   unwanted,     // the observer said so
 };
 
-// One scan. When this host runs out of descriptors, memory or source ports, the window shrinks, and what did
-// not fit is asked later; only when it does not fit alone either, again and again, is it an `error`.
+// One scan. Each host has a window of its own beside that of the whole, and a timeout by its round-trip time.
+//
+// When this host runs out of descriptors, memory or source ports, the window shrinks, and what did not fit is
+// asked later; only when it does not fit alone either, again and again, is it an `error`.
 class ScanEngine {
  public:
   // All must outlive the engine. `interrupt` may be null.
   ScanEngine(const ProbePlan& plan, Prober& prober, const ScanLimits& limits, ScanObserver& observer,
              Interrupt* interrupt);
 
+  // A silent port is asked again after all others. With limits.retries as often as that says; without, once
+  // more, and again and more slowly as long as the last time round found something (or nothing has answered
+  // at all: then twice), at most kMostRounds times.
   ScanEnd run();
+  static constexpr unsigned kMostRounds = 10;
+
   [[nodiscard]] const ScanStats& stats() const { return stats_; }
+  // Hosts whose further ports were not asked, because this host failed to, again and again.
+  [[nodiscard]] const std::vector<IpAddress>& given_up() const { return given_up_; }
 
  private:
+  enum class Purpose : std::uint8_t {
+    ask,
+    check,   // a port that answered before: does it again?
+    canary,  // a port where nobody should listen
+  };
   struct Question {
-    Pair pair;
-    unsigned tries = 0;      // probes that went out and did not meet themselves
-    unsigned to_itself = 0;  // those that did
+    Waiting waiting = {};
+    HostState* host = nullptr;
+    std::uint16_t port = 0;
+    Purpose purpose = Purpose::ask;
+    std::uint8_t to_itself = 0;  // probes that met themselves
+    TimePoint sent = {};
   };
 
   [[nodiscard]] ScanEnd work();
-  [[nodiscard]] bool nothing_left() const { return next_ == plan_.size() && again_.empty() && late_.empty(); }
+  [[nodiscard]] bool nothing_left() const;
+
+  // engine_queue.cc: what to ask next.
+  [[nodiscard]] HostState& host_of(const Pair& pair);
+  [[nodiscard]] std::optional<Question> take_question(TimePoint when);
+  [[nodiscard]] std::optional<Question> take_ready();
+  [[nodiscard]] std::optional<Question> take_new();
+  [[nodiscard]] std::optional<Question> take_late(TimePoint when);
+  [[nodiscard]] Question question_of(Waiting waiting);
+  [[nodiscard]] bool has_room(const HostState& host, unsigned tries) const;
+  [[nodiscard]] bool worth_another(unsigned tries) const;
+  void defer(HostState& host, Waiting waiting);
+  void mark_ready(HostState& host);
+  [[nodiscard]] bool is_slow_round() const;
+
+  // engine.cc
   [[nodiscard]] bool may_send(TimePoint when) const;
-  [[nodiscard]] Question take_question();
   void send_burst();
+  void send(Question question);
   [[nodiscard]] Deadline wait_until() const;
-  // Each is false when the observer wants no more.
+
+  // engine_settle.cc: what an end means. Each is false when the observer wants no more.
   [[nodiscard]] bool settle(const ProbeEnd& end);
-  [[nodiscard]] bool settle_shortage(Question question, const Judgement& judgement);
+  [[nodiscard]] bool settle_unasked();
+  [[nodiscard]] bool settle_shortage(const Question& question, const Judgement& judgement);
+  [[nodiscard]] bool settle_port(const Question& question, const ProbeEnd& end);
+  [[nodiscard]] bool settle_canary(const Question& question, const Judgement& judgement);
+  void settle_check(const Question& question, const Judgement& judgement);
   [[nodiscard]] bool report(const Question& question, const Judgement& judgement,
                             std::optional<Duration> rtt);
-  void grow_window();
+  void learn_from_answer(HostState& host, const Question& question, PortState state, Duration took);
+  void learn_from_silence(HostState& host);
+  void ask_canaries(HostState& host);
+  void check_for_loss(HostState& host);
+  void count_fault(HostState& host);
 
   const ProbePlan& plan_;
   Prober& prober_;
@@ -78,20 +118,31 @@ class ScanEngine {
   ScanObserver& observer_;
   Interrupt* interrupt_;
   ScanStats stats_;
+  ResultDesk desk_;
   Pace pace_;
   TimePoint started_ = now();
   TimePoint next_tick_ = started_;
 
-  std::uint64_t next_ = 0;       // of the plan
-  std::deque<Question> again_;   // before all others: there was no room for them, or they met themselves
-  std::deque<Question> late_;    // after all others: nobody answered
-  std::vector<Question> asked_;  // in flight, by tag
+  struct Late {
+    Waiting waiting;
+    TimePoint not_before;
+  };
+  std::uint64_t next_ = 0;         // of the plan
+  std::deque<Question> urgent_;    // before all others: checks, canaries, what met itself or found no room
+  std::deque<HostState*> ready_;   // hosts with deferred questions and room for one
+  std::deque<Late> late_;          // after all others: nobody answered
+  std::vector<Question> unasked_;  // not asked any more: silent, or of a host that was given up
+  WaitingPool pool_;               // of the deferred
+  std::vector<Question> asked_;    // in flight, by tag
   std::vector<std::size_t> free_tags_;
-  std::unordered_set<std::uint64_t> up_;  // hosts
+  std::array<std::uint64_t, kMostTries + 1> in_flight_at_{};  // by tries
+  std::unordered_map<std::uint64_t, HostState> hosts_;        // by index and transport
+  std::vector<IpAddress> given_up_;
 
-  std::size_t window_;
-  std::size_t ended_well_ = 0;  // since the window changed
-  unsigned stuck_ = 0;          // shortages in a row with nothing in flight
+  Window window_;
+  LossWatch loss_;             // over all hosts
+  bool more_to_send_ = false;  // a burst ended before the questions did
+  unsigned stuck_ = 0;         // shortages in a row with nothing in flight
   TimePoint resume_at_ = TimePoint::min();
 };
 

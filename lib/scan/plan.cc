@@ -1,5 +1,7 @@
 #include "scan/plan.h"
 
+#include <algorithm>
+
 namespace pier {
 
 Result<ProbePlan> ProbePlan::make(TargetSet targets, const PortSet& ports, std::uint64_t seed, Shard shard) {
@@ -13,6 +15,15 @@ Result<ProbePlan> ProbePlan::make(TargetSet targets, const PortSet& ports, std::
                 to_string(hosts) + " hosts with " + std::to_string(numbers.size()) +
                     " ports each are more than the 2^64 - 1 pairs that one scan can have");
   return ProbePlan(std::move(targets), std::move(numbers), static_cast<std::uint64_t>(hosts), seed, shard);
+}
+
+bool ProbePlan::asks(std::uint16_t port, PortProtocol protocol) const {
+  return std::ranges::binary_search(ports_, Port{port, protocol});
+}
+
+bool ProbePlan::is_one_window() const {
+  return hosts_ == 1 &&
+         std::ranges::all_of(ports_, [&](const Port& p) { return p.protocol == ports_[0].protocol; });
 }
 
 Pair ProbePlan::at(std::uint64_t i) const {

@@ -34,11 +34,16 @@ class ProbePlan {
   // Of the whole scan, every shard of it.
   [[nodiscard]] std::uint64_t hosts() const { return hosts_; }
   [[nodiscard]] std::uint64_t ports() const { return ports_.size(); }
+  // Whether this port is asked.
+  [[nodiscard]] bool asks(std::uint16_t port, PortProtocol protocol) const;
+  // One host, and one transport.
+  [[nodiscard]] bool is_one_window() const;
 
  private:
   struct Port {
     std::uint16_t number;
     PortProtocol protocol;
+    friend auto operator<=>(const Port&, const Port&) = default;
   };
   ProbePlan(TargetSet targets, std::vector<Port> ports, std::uint64_t hosts, std::uint64_t seed, Shard shard)
       : targets_(std::move(targets)),
@@ -48,7 +53,7 @@ class ProbePlan {
         shard_(shard) {}
 
   TargetSet targets_;
-  std::vector<Port> ports_;
+  std::vector<Port> ports_;  // ascending
   std::uint64_t hosts_;
   Permutation order_;
   Shard shard_;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "net/address.h"
+#include "ports/protocol.h"
 #include "scan/verdict.h"
 
 namespace pier {
@@ -22,8 +23,19 @@ struct ProbeSource {
   std::string interface = {};  // SO_BINDTODEVICE
 };
 
+struct ProbeRequest {
+  std::uint64_t tag = 0;  // comes back in ProbeEnd
+  IpAddress address;
+  std::uint16_t port = 0;
+  PortProtocol protocol = PortProtocol::tcp;  // or udp
+  Duration timeout = std::chrono::seconds(1);
+  // The host answers within the time that asking takes: look for the answer before waiting for it. Only a
+  // hint, and only for TCP.
+  bool near = false;
+};
+
 struct ProbeEnd {
-  std::uint64_t tag = 0;  // as given to send()
+  std::uint64_t tag = 0;
   Judgement judgement;
   Duration took{};
 };
@@ -33,7 +45,7 @@ class Prober {
   virtual ~Prober() = default;
 
   // Asks. The end, also one that is known at once, comes from a later collect(), once for each send().
-  virtual void send(std::uint64_t tag, const IpAddress& address, std::uint16_t port) = 0;
+  virtual void send(const ProbeRequest& request) = 0;
   // How many ends are still to come.
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
 

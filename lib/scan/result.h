@@ -32,7 +32,7 @@ inline constexpr std::array kPortStates{PortState::open,          PortState::clo
 }
 
 struct PortResult {
-  std::string host;  // as the user named it; the address where it was given by that
+  std::string host = {};  // as the user named it; for whoever shows the result to fill in
   IpAddress address;
   std::uint16_t port = 0;
   PortProtocol protocol = PortProtocol::tcp;
@@ -42,28 +42,48 @@ struct PortResult {
   unsigned tries = 1;           // probes sent for it
 };
 
+// A host of which more ports are open than anyone wants to read (--max-open).
+struct CrowdedHost {
+  IpAddress address;
+  PortProtocol protocol = PortProtocol::tcp;
+  std::uint64_t open = 0;
+  bool suspect = false;  // canaries were answered too
+};
+
+// The most probes that one port ever gets.
+inline constexpr unsigned kMostTries = 101;
+
 // The numbers of a scan so far.
 struct ScanStats {
-  std::uint64_t pairs = 0;    // to be asked in all
-  std::uint64_t probes = 0;   // sent, retries among them
-  std::uint64_t retries = 0;  // probes that repeated one without an answer
-  std::uint64_t answers = 0;  // ports that gave an answer of any kind
-  // Probes sent to those ports; more than `answers` by those that were lost.
-  std::uint64_t probes_of_answered = 0;
+  std::uint64_t pairs = 0;         // to be asked in all
+  std::uint64_t probes = 0;        // sent, retries among them
+  std::uint64_t retries = 0;       // probes that repeated one without an answer
+  std::uint64_t answers = 0;       // ports that gave an answer of any kind
+  std::uint64_t late_answers = 0;  // of these, those that came to a retry only
+  std::uint64_t silent = 0;        // ports without an answer to any probe
+  unsigned least_tries = 0;        // the fewest probes that one of those got; 0 while there is none
+  std::uint64_t checks = 0;        // probes of ports that had answered before, to see what gets lost
+  std::uint64_t checks_lost = 0;
+  std::uint64_t canaries = 0;  // probes of ports where nobody should listen
   std::uint64_t hosts = 0;     // in the plan
   std::uint64_t hosts_up = 0;  // with at least one port open or closed
+  std::uint64_t suspects = 0;  // hosts that answered canaries
+  std::uint64_t window = 0;    // probes that may now be in flight
+  Duration rtt{};              // smoothed, of the host that answered last; 0 before
   std::array<std::uint64_t, kPortStates.size()> states{};
+  std::array<std::uint64_t, kMostTries> answers_at{};  // by the number of probes it took, less one
   Duration elapsed{};
 
   [[nodiscard]] std::uint64_t count(PortState state) const { return states[static_cast<std::size_t>(state)]; }
   // Ports with a verdict.
   [[nodiscard]] std::uint64_t done() const;
-  // The share of probes, or of their answers, that is lost on the way: of the probes sent to ports that did
-  // answer in the end, those that stayed without an answer. 0 to 1.
-  [[nodiscard]] double estimated_loss() const;
-  // The share of answering ports that were missed: all of their 1 + retries probes lost, were each lost by
-  // itself with that probability.
-  [[nodiscard]] double estimated_missed(unsigned retries_allowed) const;
+  // The share of probes, or of their answers, that is lost on the way, 0 to 1: of the ports that answered,
+  // those that did not answer the first, second… probe but the one after it, and the checks that were lost.
+  // nullopt while nothing tells.
+  [[nodiscard]] std::optional<double> estimated_loss() const;
+  // The share of answering ports that were missed, 0 to 1: the silent ones among them, which lost each of
+  // their least_tries probes, were each lost by itself with that probability. 0 where no port was silent.
+  [[nodiscard]] std::optional<double> estimated_missed() const;
 };
 
 }  // namespace pier

@@ -43,7 +43,7 @@ Judgement of_local_fault(int code) {
 
 Judgement judge(const ConnectEnd& end) {
   if (end.to_itself) return {Kind::to_itself, PortState::error, "would connect to itself"};
-  if (end.how != ConnectEnd::How::silence && end.icmp && end.code != 0) return of_icmp(*end.icmp);
+  if (end.how != ConnectEnd::How::silence && end.icmp) return of_icmp(*end.icmp);
   if (end.how == ConnectEnd::How::silence || end.code == ETIMEDOUT)
     return {Kind::no_answer, PortState::filtered, "no answer"};
   switch (end.code) {

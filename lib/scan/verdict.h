@@ -18,8 +18,9 @@ struct ConnectEnd {
     silence,  // the probe's time is over
   };
   How how = How::silence;
-  int code = 0;            // errno; 0 when connected
-  bool to_itself = false;  // connected, and both ends are one (a TCP simultaneous open with itself)
+  int code = 0;               // errno; 0 when connected
+  bool to_itself = false;     // connected, and both ends are one (a TCP simultaneous open with itself)
+  bool to_this_host = false;  // connected to an address of this host's own
   std::optional<IcmpError> icmp = {};
 };
 
@@ -28,7 +29,7 @@ struct Judgement {
     verdict,    // `state` and `reason` are final
     no_answer,  // worth another probe; filtered when there is none left
     shortage,   // this host has no room for the attempt now: try again later, with fewer at a time
-    to_itself,  // try again, from another source port
+    to_itself,  // try again, from another source port; where `state` is open, it may be another of our probes
   };
   Kind kind = Kind::verdict;
   PortState state = PortState::error;  // what it comes to when it is not tried again

@@ -267,7 +267,7 @@ class Usage(ScanCase):
 
     def test_the_defaults_are_in_the_help(self):
         text = " ".join(self.scan("--help").text.split())
-        for default in ("(default: common)", "(default: 512,", "(default: 2)", "(default: 1s)", "(default: never)"):
+        for default in ("(default: common)", "(default: 4096,", "(default: as long as", "(default: 1s)", "(default: never)"):
             self.assertIn(default, text)
 
 
@@ -480,7 +480,8 @@ class Explained(ScanCase):
         port = self.open_port()
         done = self.scan("--explain", "-p", port, LOOPBACK)
         calls = [line.split()[0] for line in done.err.splitlines()]
-        self.assertEqual(calls[:-1], ["roles", "socket", "connect", "connect", "close"], done.err)
+        self.assertEqual(calls[:5], ["roles", "socket", "connect", "connect", "close"], done.err)
+        self.assertEqual(calls[5:-1].count("socket"), 2, "and those of two canaries")
         self.assertRegex(done.err, rf"connect +{LOOPBACK}:{port} from {LOOPBACK}:\d+ .*syn-ack")
 
     def test_as_records(self):

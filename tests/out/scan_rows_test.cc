@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace pier {
 namespace {
 
@@ -42,7 +44,10 @@ ScanStats stats() {
   s.probes = 30592;
   s.retries = 112;
   s.answers = 1000;
-  s.probes_of_answered = 1100;
+  s.answers_at = {900, 90, 10};
+  s.late_answers = 100;
+  s.silent = 29000;
+  s.least_tries = 3;
   s.hosts = 254;
   s.hosts_up = 61;
   s.states[static_cast<std::size_t>(PortState::open)] = 43;
@@ -52,28 +57,58 @@ ScanStats stats() {
 }
 
 TEST(ScanRows, TheClosingLine) {
-  EXPECT_EQ(
-      summary_line(stats(), 2, "complete"),
-      "30,592 probes, 254 hosts (61 up), 43 open, 112 retransmitted: estimated missed 0.08% of open ports; "
-      "complete; 4.80 s");
+  EXPECT_EQ(summary_line(stats(), "complete"),
+            "30,592 probes, 254 hosts (61 up), 43 open, 112 retransmitted, 100 answered late: "
+            "estimated missed 0.10% of open ports; complete; 4.80 s");
   ScanStats silent = stats();
-  silent.answers = silent.probes_of_answered = 0;
-  EXPECT_EQ(summary_line(silent, 2, "complete").find("estimated"), std::string::npos)
+  silent.answers = 0;
+  EXPECT_EQ(summary_line(silent, "complete").find("estimated"), std::string::npos)
       << "without an answer there is nothing to estimate from";
 }
 
 TEST(ScanRows, ProgressOfAPlanWithoutEndHasNoAbsurdTime) {
   ScanStats s = stats();
   s.pairs = UINT64_MAX;
-  EXPECT_NE(progress_line(s, 2).find("ETA over 100 years"), std::string::npos) << progress_line(s, 2);
+  EXPECT_NE(progress_line(s).find("ETA over 100 years"), std::string::npos) << progress_line(s);
   s.states = {};
-  EXPECT_NE(progress_line(s, 2).find("ETA ?"), std::string::npos);
+  EXPECT_NE(progress_line(s).find("ETA ?"), std::string::npos);
 }
 
+TEST(ScanRows, AHostWithTooManyOpenPortsIsOneRecord) {
+  const CrowdedHost host{IpAddress::parse("10.0.0.5").value(), PortProtocol::tcp, 65000, true};
+  EXPECT_EQ(
+      crowded_record(host, "tarpit").str(),
+      R"({"type":"host","host":"tarpit","addr":"10.0.0.5","proto":"tcp","state":"suspect","open":65000,)"
+      R"("reason":"65,000 ports are open, those where nobody should listen too"})");
+  EXPECT_EQ(crowded_cells(host).size(), 6U);
+}
+
+// A tenth is lost each time: 90 of 900, then 10 of about 100. What answers the last probe of three has no
+// next one to be compared with.
 TEST(ScanStats, LossIsEstimatedFromThePortsThatAnswered) {
-  EXPECT_NEAR(stats().estimated_loss(), 100.0 / 1100, 1e-12);
-  EXPECT_NEAR(stats().estimated_missed(2), 1.0 / (11 * 11 * 11), 1e-12);
-  EXPECT_EQ(ScanStats().estimated_loss(), 0.0);
+  EXPECT_NEAR(stats().estimated_loss().value(), 100.0 / 990, 1e-12);
+  EXPECT_NEAR(stats().estimated_missed().value(), std::pow(100.0 / 990, 3), 1e-12);
+}
+
+TEST(ScanStats, PortsThatAreCheckedTellWhatGetsLostWithoutARetry) {
+  ScanStats s;
+  s.answers = s.answers_at[0] = 900;
+  s.silent = 100;
+  s.least_tries = 1;
+  EXPECT_FALSE(s.estimated_loss()) << "silence after one probe may be anything";
+  EXPECT_FALSE(s.estimated_missed());
+  s.checks = 50;
+  s.checks_lost = 5;
+  EXPECT_NEAR(s.estimated_loss().value(), 0.1, 1e-12);
+  EXPECT_NEAR(s.estimated_missed().value(), 0.1, 1e-12);
+}
+
+TEST(ScanStats, NothingIsMissedWhereEveryPortAnswered) {
+  ScanStats s = stats();
+  s.silent = 0;
+  EXPECT_EQ(s.estimated_missed(), 0.0);
+  s.silent = 1;
+  EXPECT_LE(s.estimated_missed().value(), 1.0 / 1001) << "no more can be missed than were silent";
 }
 
 }  // namespace

@@ -1,0 +1,139 @@
+// What the engine asks next.
+#include <algorithm>
+
+#include "scan/engine.h"
+
+namespace pier {
+namespace {
+
+// Where more ports than these wait for their retry, retries go first: the queue must not grow with the scan.
+constexpr std::size_t kMostLate = std::size_t{1} << 18;
+// Questions taken from the plan whose host has no room yet. A host a thousand times slower than the others
+// does not hold them up before so many of its own wait.
+constexpr std::size_t kMostDeferred = std::size_t{1} << 18;
+// How far the plan is looked through for a host with room before something else is done.
+constexpr int kMostLooks = 256;
+// The first window of a host: what a browser may open to one page's hosts. A local network takes it at once.
+constexpr std::size_t kFirstHostWindow = 32;
+// The rounds after these are slow: what still does not answer may be held up by going fast.
+constexpr unsigned kFastRounds = 2;
+constexpr std::size_t kSlower = 4;
+// Verdicts of silence between two looks at what has ended.
+constexpr std::size_t kMostUnasked = 1024;
+
+}  // namespace
+
+HostState& ScanEngine::host_of(const Pair& pair) {
+  const std::uint64_t key = pair.host_index * 2 + (pair.protocol == PortProtocol::udp ? 1 : 0);
+  const auto [place, is_new] = hosts_.try_emplace(key);
+  HostState& host = place->second;
+  if (is_new) {
+    host.address = pair.address;
+    host.protocol = pair.protocol;
+    host.index = pair.host_index;
+    host.window = Window(kFirstHostWindow, limits_.window);
+  }
+  return host;
+}
+
+bool ScanEngine::is_slow_round() const {
+  return next_ == plan_.size() && !late_.empty() && late_.front().waiting.tries >= kFastRounds;
+}
+
+bool ScanEngine::has_room(const HostState& host, unsigned tries) const {
+  const std::size_t room = tries >= kFastRounds ? host.window.size() / kSlower : host.window.size();
+  return host.in_flight < std::max<std::size_t>(room, 1);
+}
+
+void ScanEngine::mark_ready(HostState& host) {
+  if (host.in_ready || host.deferred.empty() || !has_room(host, 0)) return;
+  host.in_ready = true;
+  ready_.push_back(&host);
+}
+
+void ScanEngine::defer(HostState& host, Waiting waiting) {
+  pool_.push(host.deferred, waiting);
+  mark_ready(host);
+}
+
+ScanEngine::Question ScanEngine::question_of(Waiting waiting) {
+  const Pair pair = plan_.at(waiting.index);
+  return {.waiting = waiting, .host = &host_of(pair), .port = pair.port};
+}
+
+std::optional<ScanEngine::Question> ScanEngine::take_question(TimePoint when) {
+  if (!urgent_.empty()) {
+    const Question question = urgent_.front();
+    urgent_.pop_front();
+    return question;
+  }
+  if (auto question = take_ready()) return question;
+  if (late_.size() < kMostLate)
+    if (auto question = take_new()) return question;
+  if (next_ == plan_.size() || late_.size() >= kMostLate) return take_late(when);
+  return std::nullopt;
+}
+
+// Each host with room in turn, one question at a time.
+std::optional<ScanEngine::Question> ScanEngine::take_ready() {
+  while (!ready_.empty()) {
+    HostState& host = *ready_.front();
+    ready_.pop_front();
+    host.in_ready = false;
+    if (host.deferred.empty() || !has_room(host, pool_.front(host.deferred).tries)) continue;
+    Question question = question_of(pool_.pop(host.deferred));
+    // One more will be in flight than now.
+    if (!host.deferred.empty() && host.in_flight + 1 < host.window.size()) {
+      host.in_ready = true;
+      ready_.push_back(&host);
+    }
+    return question;
+  }
+  return std::nullopt;
+}
+
+std::optional<ScanEngine::Question> ScanEngine::take_new() {
+  for (int looks = 0; looks < kMostLooks && next_ < plan_.size(); ++looks) {
+    const Pair pair = plan_.at(next_);
+    HostState& host = host_of(pair);
+    const Waiting waiting{next_, 0};
+    if (has_room(host, 0)) {
+      ++next_;
+      return Question{.waiting = waiting, .host = &host, .port = pair.port};
+    }
+    // There is nobody else to go on with.
+    if (plan_.is_one_window() || pool_.size() >= kMostDeferred) return std::nullopt;
+    ++next_;
+    defer(host, waiting);
+  }
+  return std::nullopt;
+}
+
+bool ScanEngine::worth_another(unsigned tries) const {
+  if (limits_.retries) return tries <= *limits_.retries;
+  if (tries < kFastRounds) return true;
+  if (tries > kMostRounds) return false;
+  if (stats_.answers == 0) return tries == kFastRounds;
+  return stats_.answers_at[tries - 1] > 0;
+}
+
+// Whether another round is worth it shows when the last one is through.
+std::optional<ScanEngine::Question> ScanEngine::take_late(TimePoint when) {
+  while (!late_.empty() && unasked_.size() < kMostUnasked) {
+    const Late late = late_.front();
+    if (late.not_before > when) return std::nullopt;
+    if (!limits_.retries && late.waiting.tries >= kFastRounds && in_flight_at_[late.waiting.tries] > 0)
+      return std::nullopt;
+    late_.pop_front();
+    const Question question = question_of(late.waiting);
+    if (!worth_another(late.waiting.tries))
+      unasked_.push_back(question);
+    else if (has_room(*question.host, late.waiting.tries))
+      return question;
+    else
+      defer(*question.host, late.waiting);
+  }
+  return std::nullopt;
+}
+
+}  // namespace pier

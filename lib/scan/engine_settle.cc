@@ -1,0 +1,238 @@
+// What the end of a probe means to the scan.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/number.h"
+#include "scan/canary.h"
+#include "scan/engine.h"
+
+namespace pier {
+namespace {
+
+using Kind = Judgement::Kind;
+
+// The kernel picks a source port by chance; the target's own, once in thousands. Only a fixed source port
+// meets itself this often.
+constexpr unsigned kMostToItself = 16;
+// 10 ms doubled seven times: a host without room is asked for about 2.5 s in all before it is believed.
+constexpr unsigned kMostStuck = 8;
+constexpr Duration kFirstPause = std::chrono::milliseconds(10);
+// What loses a packet, a burst, a busy queue, a radio, seldom lasts longer.
+constexpr Duration kBetweenRounds = std::chrono::milliseconds(300);
+// A host that says nothing gives no sign of loss either: its silence does not open its window further.
+constexpr std::size_t kMostOnSilence = 1024;
+// Answers that come within the time that asking some others takes.
+constexpr Duration kNear = std::chrono::milliseconds(1);
+constexpr std::uint32_t kNearAnswers = 3;
+// As many faults of this host in a row, and a host is not asked any more.
+constexpr std::uint16_t kMostFaults = 256;
+// How often a port that has answered is asked again while others are silent: at most at every 32nd probe, and
+// for every second silence. One that is open serves somebody, and is left in peace but for four times a
+// second.
+constexpr std::uint32_t kProbesPerCheck = 32;
+constexpr std::uint32_t kSilencesPerCheck = 2;
+constexpr Duration kBetweenOpenChecks = std::chrono::milliseconds(250);
+
+}  // namespace
+
+bool ScanEngine::settle(const ProbeEnd& end) {
+  const Question question = asked_[end.tag];
+  free_tags_.push_back(end.tag);
+  HostState& host = *question.host;
+  const Judgement& judgement = end.judgement;
+  --host.in_flight;
+  if (question.purpose == Purpose::ask) --in_flight_at_[question.waiting.tries];
+  bool wanted = true;
+  if (judgement.kind == Kind::shortage) {
+    wanted = settle_shortage(question, judgement);
+  } else {
+    stuck_ = 0;
+    const bool silent = judgement.kind == Kind::no_answer;
+    if (!silent) window_.grow();
+    if (!silent || host.window.size() < kMostOnSilence) host.window.grow();
+    if (question.purpose == Purpose::ask)
+      wanted = settle_port(question, end);
+    else if (question.purpose == Purpose::canary)
+      wanted = settle_canary(question, judgement);
+    else
+      settle_check(question, judgement);
+  }
+  mark_ready(host);
+  return wanted;
+}
+
+bool ScanEngine::settle_shortage(const Question& question, const Judgement& judgement) {
+  // It never went out.
+  Question again = question;
+  if (question.purpose == Purpose::ask) {
+    --stats_.probes;
+    if (--again.waiting.tries > 0) --stats_.retries;
+  } else {
+    --(question.purpose == Purpose::check ? stats_.checks : stats_.canaries);
+  }
+  window_.shrink_to(prober_.in_flight());
+  if (prober_.in_flight() == 0 && now() >= resume_at_) {
+    if (stuck_ >= kMostStuck) {
+      if (question.purpose == Purpose::ask) return report(again, judgement, std::nullopt);
+      return question.purpose != Purpose::canary || settle_canary(question, judgement);
+    }
+    resume_at_ = now() + kFirstPause * (1 << stuck_++);
+  }
+  urgent_.push_back(again);
+  return true;
+}
+
+bool ScanEngine::settle_port(const Question& question, const ProbeEnd& end) {
+  const Judgement& judgement = end.judgement;
+  HostState& host = *question.host;
+  if (judgement.kind == Kind::to_itself) {
+    // It would take two such accidents in a row for an open port to be none.
+    const bool believed = judgement.state == PortState::open && question.to_itself > 0;
+    if (!believed && question.to_itself + 1U < kMostToItself) {
+      Question again = question;
+      ++again.to_itself;
+      --again.waiting.tries;
+      urgent_.push_back(again);
+      return true;
+    }
+  }
+  if (judgement.kind == Kind::no_answer) {
+    learn_from_silence(host);
+    const bool last = limits_.retries && question.waiting.tries > *limits_.retries;
+    if (!last) {
+      late_.push_back({question.waiting, now() + kBetweenRounds});
+      return true;
+    }
+    return report(question, judgement, std::nullopt);
+  }
+  if (judgement.state == PortState::error) {
+    count_fault(host);
+    return report(question, judgement, std::nullopt);
+  }
+  learn_from_answer(host, question, judgement.state, end.took);
+  return report(question, judgement, end.took);
+}
+
+bool ScanEngine::settle_unasked() {
+  for (const Question& question : unasked_) {
+    const Judgement judgement =
+        question.host->given_up
+            ? Judgement{Kind::verdict, PortState::error, "not asked: this host failed too often to reach it"}
+            : judge({.how = ConnectEnd::How::silence});
+    if (!report(question, judgement, std::nullopt)) return false;
+  }
+  unasked_.clear();
+  return true;
+}
+
+void ScanEngine::learn_from_answer(HostState& host, const Question& question, PortState state,
+                                   Duration took) {
+  host.errors_in_a_row = 0;
+  // An error by ICMP may come from a router on the way.
+  if (state != PortState::open && state != PortState::closed) return;
+  host.rtt.sample(took);
+  stats_.rtt = host.rtt.smoothed();
+  ++host.answers;
+  if (host.check_port == 0 || (host.check_port_open && state == PortState::closed)) {
+    host.check_port = question.port;
+    host.check_port_open = state == PortState::open;
+  }
+  host.near = host.protocol == PortProtocol::tcp && host.answers >= kNearAnswers &&
+              host.answers > host.silences && host.rtt.smoothed() < kNear;
+  if (host.near && !host.near_told) {
+    host.near_told = true;
+    observer_.detail(fmt::format("{} answers in {}: asked without waiting, over the same few sockets",
+                                 host.address.to_string(), format_duration(host.rtt.smoothed())));
+  }
+}
+
+void ScanEngine::learn_from_silence(HostState& host) {
+  ++host.silences;
+  ++host.silent_since_check;
+  check_for_loss(host);
+}
+
+void ScanEngine::check_for_loss(HostState& host) {
+  if (host.check_port == 0 || host.protocol != PortProtocol::tcp ||
+      host.silent_since_check < kSilencesPerCheck || host.sent_since_check < kProbesPerCheck)
+    return;
+  if (host.check_port_open) {
+    const TimePoint when = now();
+    if (when < host.next_open_check) return;
+    host.next_open_check = when + kBetweenOpenChecks;
+  }
+  host.silent_since_check = host.sent_since_check = 0;
+  urgent_.push_back({.host = &host, .port = host.check_port, .purpose = Purpose::check});
+}
+
+void ScanEngine::settle_check(const Question& question, const Judgement& judgement) {
+  HostState& host = *question.host;
+  const bool lost = judgement.kind == Kind::no_answer;
+  if (lost) ++stats_.checks_lost;
+  if (host.loss.count(lost, question.sent)) {
+    host.window.back_off();
+    host.loss.restart(now());
+    observer_.detail(fmt::format("{} loses too much: {} probes at a time from now on",
+                                 host.address.to_string(), host.window.size()));
+  }
+  // The scan's own window only where more than one host has to share it.
+  if (plan_.hosts() > 1 && loss_.count(lost, question.sent)) {
+    window_.back_off();
+    loss_.restart(now());
+  }
+}
+
+void ScanEngine::ask_canaries(HostState& host) {
+  host.canary = CanaryState::asked;
+  for (const std::uint16_t port : canary_ports(plan_, host.index, limits_.seed)) {
+    ++host.canaries_out;
+    urgent_.push_back({.host = &host, .port = port, .purpose = Purpose::canary});
+  }
+}
+
+bool ScanEngine::settle_canary(const Question& question, const Judgement& judgement) {
+  HostState& host = *question.host;
+  if (judgement.kind == Kind::to_itself && question.to_itself < kMostToItself) {
+    urgent_.push_back(question);
+    ++urgent_.back().to_itself;
+    return true;
+  }
+  if (judgement.kind != Kind::verdict || judgement.state != PortState::open) host.canary_unanswered = true;
+  if (--host.canaries_out > 0) return true;
+  host.canary = host.canary_unanswered ? CanaryState::clear : CanaryState::suspect;
+  if (host.canary == CanaryState::suspect)
+    observer_.detail(host.address.to_string() + " answers on ports where nobody should listen: suspect");
+  return desk_.canaries_known(host);
+}
+
+void ScanEngine::count_fault(HostState& host) {
+  if (++host.errors_in_a_row < kMostFaults || host.given_up) return;
+  host.given_up = true;
+  given_up_.push_back(host.address);
+}
+
+bool ScanEngine::report(const Question& question, const Judgement& judgement, std::optional<Duration> rtt) {
+  HostState& host = *question.host;
+  const unsigned tries = question.waiting.tries;
+  if (rtt) {
+    ++stats_.answers;
+    if (tries > 1) ++stats_.late_answers;
+    if (tries > 0) ++stats_.answers_at[std::min<std::size_t>(tries, kMostTries) - 1];
+  } else if (judgement.kind == Kind::no_answer) {
+    ++stats_.silent;
+    stats_.least_tries = stats_.silent == 1 ? tries : std::min(stats_.least_tries, tries);
+  }
+  const bool open = judgement.state == PortState::open;
+  if (open && limits_.canaries && host.canary == CanaryState::unasked && host.protocol == PortProtocol::tcp)
+    ask_canaries(host);
+  return desk_.take(host, {.address = host.address,
+                           .port = question.port,
+                           .protocol = host.protocol,
+                           .state = judgement.state,
+                           .reason = judgement.reason,
+                           .rtt = rtt,
+                           .tries = tries});
+}
+
+}  // namespace pier

@@ -1,0 +1,79 @@
+#include "scan/rtt.h"
+
+#include <gtest/gtest.h>
+
+#include "scan/host_state.h"
+#include "scan/window.h"
+
+namespace pier {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration kCeiling = std::chrono::seconds(1);
+
+TEST(Rtt, BeforeTheFirstAnswerTheCeilingIsWaited) {
+  const RttEstimator rtt;
+  EXPECT_FALSE(rtt.known());
+  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 0), kCeiling);
+}
+
+// RFC 6298, section 2.2: SRTT = R, RTTVAR = R/2, so three times the first answer.
+TEST(Rtt, FollowsTheRfc) {
+  RttEstimator rtt;
+  rtt.sample(milliseconds(80));
+  EXPECT_NEAR(seconds(rtt.timeout(kLeastTimeout, kCeiling, 0)), 0.240, 1e-4);
+  for (int i = 0; i < 100; ++i) rtt.sample(milliseconds(80));
+  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 0), kLeastTimeout) << "steady, so the floor";
+  EXPECT_NEAR(seconds(rtt.smoothed()), 0.080, 1e-4);
+}
+
+TEST(Rtt, EachSilenceDoublesTheWaitUpToTheCeiling) {
+  RttEstimator rtt;
+  rtt.sample(milliseconds(1));
+  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 1), 2 * kLeastTimeout);
+  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 3), 8 * kLeastTimeout);
+  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 4), kCeiling);
+  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 99), kCeiling);
+  EXPECT_EQ(rtt.timeout(kLeastTimeout, milliseconds(50), 0), milliseconds(50)) << "the user's limit wins";
+}
+
+TEST(Window, DoublesEachRoundThenHalvesOnLoss) {
+  Window window(10, 1000);
+  for (int i = 0; i < 10; ++i) window.grow();
+  EXPECT_EQ(window.size(), 20U);
+  window.back_off();
+  EXPECT_EQ(window.size(), 10U);
+  for (int i = 0; i < 11; ++i) window.grow();
+  EXPECT_EQ(window.size(), 11U) << "one a round after a loss";
+  for (int i = 0; i < 10; ++i) window.back_off();
+  EXPECT_GE(window.size(), 1U);
+}
+
+TEST(Window, NeverPassesItsMost) {
+  Window window(10, 12);
+  for (int i = 0; i < 100; ++i) window.grow();
+  EXPECT_EQ(window.size(), 12U);
+  Window small(32, 4);
+  EXPECT_EQ(small.size(), 4U);
+  small.shrink_to(0);
+  EXPECT_EQ(small.size(), 1U);
+}
+
+TEST(LossWatch, TakesOneInTenForWeatherAndOneInTwoForTooMuch) {
+  LossWatch watch;
+  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(watch.count(i % 10 == 0, now()));
+  int times = 0;
+  for (int i = 0; i < 160; ++i) times += watch.count(i % 2 == 0, now()) ? 1 : 0;
+  EXPECT_GE(times, 10);
+}
+
+TEST(LossWatch, WhatWasSentBeforeTheLastTimeDoesNotCount) {
+  LossWatch watch;
+  const TimePoint before = now();
+  watch.restart(before + milliseconds(1));
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(watch.count(true, before));
+}
+
+}  // namespace
+}  // namespace pier
