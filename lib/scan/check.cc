@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "net/socket.h"
+#include "scan/verdict.h"
 
 namespace pier {
 
@@ -32,26 +33,19 @@ std::string fault_reason(const Error& error) {
 }  // namespace
 
 ConnectVerdict connect_verdict(int code) {
-  switch (code) {
-    case 0:
-      return {CheckState::open, "syn-ack"};
-    case ECONNREFUSED:
-      return {CheckState::closed, "refused"};
-    case ECONNRESET:
-      return {CheckState::closed, "reset"};
-    case ENOENT:
-      return {CheckState::closed, "no such socket"};
-    case ETIMEDOUT:
-      return {CheckState::filtered, "no answer"};
-    case EHOSTUNREACH:
-      return {CheckState::filtered, "host unreachable"};
-    case ENETUNREACH:
-      return {CheckState::filtered, "network unreachable"};
-    case EACCES:
-    case EPERM:
-      return {CheckState::filtered, "prohibited"};
+  // A Unix socket's path; and what only ICMP says here, for a fault of this host is told before.
+  if (code == ENOENT) return {CheckState::closed, "no such socket"};
+  if (code == EHOSTUNREACH) return {CheckState::filtered, "host unreachable"};
+  if (code == ENETUNREACH) return {CheckState::filtered, "network unreachable"};
+  if (code == EACCES || code == EPERM) return {CheckState::filtered, "prohibited"};
+  Judgement judgement = judge({.how = ConnectEnd::How::later, .code = code});
+  switch (judgement.state) {
+    case PortState::open:
+      return {CheckState::open, std::move(judgement.reason)};
+    case PortState::closed:
+      return {CheckState::closed, std::move(judgement.reason)};
     default:
-      return {CheckState::filtered, errno_text(code)};
+      return {CheckState::filtered, std::move(judgement.reason)};
   }
 }
 
@@ -101,7 +95,7 @@ void Checks::dialled(One& one, Result<Connected> connected, const std::vector<At
   for (const Attempt& attempt : attempts) {
     if (attempt.local) continue;
     const bool answered =
-        attempt.end == Attempt::End::failed && connect_verdict(attempt.code).state == CheckState::closed;
+        attempt.end == Attempt::End::failed && connect_verdict(attempt.code).state != CheckState::filtered;
     if (best == nullptr || answered) best = &attempt;
   }
   if (best == nullptr) {

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "net/device.h"
 #include "net/icmp_error.h"
 #include "net/socket.h"
 
@@ -16,10 +17,9 @@ using How = ConnectEnd::How;
 Result<void> apply_source(const Fd& fd, PortProtocol protocol, Family family, const ProbeSource& source,
                           StepSink* steps) {
   if (!source.interface.empty()) {
-    const std::string& name = source.interface;
-    if (::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, name.c_str(),
-                     static_cast<socklen_t>(name.size() + 1)) != 0)
-      return system_error("interface", quoted(name), errno, ErrorKind::local);
+    const Transport transport = protocol == PortProtocol::tcp ? Transport::tcp : Transport::udp;
+    if (auto held = hold_to_interface(fd, transport, domain_of(family), source.interface, steps); !held)
+      return held;
   }
   if (!source.address && source.port == 0) return {};
   if (source.port == 0 && protocol == PortProtocol::tcp) {
