@@ -4,6 +4,7 @@
 #include "cmd/connect/run.h"
 #include "net/socket.h"
 #include "relay/datagram.h"
+#include "relay/datagram_exec.h"
 #include "relay/exec.h"
 #include "relay/relay.h"
 #include "stream/socket_stream.h"
@@ -48,7 +49,28 @@ int run_program(Run& run, Connected connected, const Session& session) {
   return run.outside.ended() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
 
+int run_for_datagrams(Run& run, Connected connected) {
+  DatagramExecPlan plan;
+  plan.program = *run.program;
+  plan.idle_timeout = run.app.args.duration("idle-timeout");
+  plan.steps = run.news.steps();
+  std::vector<Fd> sockets;
+  sockets.push_back(std::move(connected.fd));
+  RelayResult ended;
+  DatagramExec programs(run.loop, std::move(sockets), connected.peer, plan, run.news.sessions(),
+                        [&](const RelayResult& result) {
+                          ended = result;
+                          run.loop.stop();
+                        });
+  if (const auto started = programs.start(); !started) return run.news.end(run.app, started.error());
+  run.loop.run();
+  if (!run.outside.ended()) return run.news.end(run.app, ended);
+  programs.end_now();
+  return run.end_from_outside();
+}
+
 int relay_datagrams(Run& run, Connected connected) {
+  if (run.program) return run_for_datagrams(run, std::move(connected));
   DatagramPlan plan;
   plan.rules = relay_rules(run.app, run.ends, false, run.news.steps());
   plan.reply_timeout = run.app.args.duration("reply-timeout").value_or(plan.reply_timeout);

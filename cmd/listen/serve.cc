@@ -2,6 +2,7 @@
 
 #include "cmd/listen/run.h"
 #include "relay/datagram.h"
+#include "relay/datagram_exec.h"
 #include "relay/exec.h"
 
 namespace pier::server {
@@ -30,7 +31,31 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   return run.news.end_by_signal(run.app, run.signal);
 }
 
+int run_for_datagrams(Run& run, Listener listener, const Plan& plan) {
+  DatagramExecPlan serve;
+  serve.program = *run.program;
+  serve.descriptors = run.descriptors;
+  serve.keep_open = plan.keep_open;
+  serve.idle_timeout = run.app.args.duration("idle-timeout");
+  serve.accept_timeout = run.app.args.duration("accept-timeout");
+  serve.steps = run.news.steps();
+  std::vector<Fd> sockets;
+  for (Listener::Bound& bound : listener.sockets()) sockets.push_back(std::move(bound.fd));
+  RelayResult ended;
+  DatagramExec programs(run.loop, std::move(sockets), {}, serve, run.news.sessions(),
+                        [&](const RelayResult& result) {
+                          ended = result;
+                          run.loop.stop();
+                        });
+  if (const auto started = programs.start(); !started) return run.news.end(run.app, started.error());
+  run.loop.run();
+  if (run.signal == 0) return run.news.end(run.app, ended);
+  programs.end_now();
+  return run.news.end_by_signal(run.app, run.signal);
+}
+
 int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
+  if (run.program) return run_for_datagrams(run, std::move(listener), plan);
   DatagramPlan serve;
   serve.rules = relay_rules(run.app, run.ends, true, run.news.steps());
   serve.keep_open = plan.keep_open;

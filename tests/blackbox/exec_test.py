@@ -6,12 +6,20 @@ import signal
 import socket
 import threading
 
+import harness
 from harness import DEVNULL, TestCase, need_ipv6, pattern, recv_all, reset, run, wait_until
 
 
 def gone(pid):
     """Neither running nor waiting to be reaped."""
     return not pathlib.Path(f"/proc/{pid}").exists()
+
+
+def state(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
 
 
 class Listen(TestCase):
@@ -191,8 +199,9 @@ class Listen(TestCase):
                     inner = wait_until(lambda: [p for p in children_of(pid)], "the program's own child")
                     server.signal(number)
                     self.assertEqual(server.wait().code, 128 + number)
-                    for each in (pid, *inner):
-                        wait_until(lambda: gone(each), f"the end of {each}")
+                    self.assertTrue(gone(pid))
+                    for each in inner:  # an orphan that has ended is init's to reap, whenever that is
+                        wait_until(lambda: gone(each) or state(each) == "Z", f"the end of {each}")
 
     def test_one_that_ignores_every_signal_is_killed_at_our_end(self):
         server = self.listen("0", "-c", "trap '' HUP TERM INT; echo $$; while :; do sleep 0.05; done")
@@ -315,3 +324,95 @@ class Connect(TestCase):
 
     def test_check_runs_no_program(self):
         self.assert_usage_error(run(["pier-connect", "--check", "127.0.0.1", "1", "-c", "x"]), "check", "sh-exec")
+
+
+class Datagrams(TestCase):
+    """-u: a program for each peer; each read and write of it is one datagram."""
+
+    def peer(self, server):
+        return self.raw_connect(("127.0.0.1", server.port), kind=socket.SOCK_DGRAM)
+
+    def test_messages_keep_their_borders(self):
+        server = self.listen("-u", "127.0.0.1:0", "--exec", "--", "cat")
+        peer = self.peer(server)
+        for data in (b"one", b"two" * 1000, b"x" * 65507, b"y"):
+            peer.send(data)
+            self.assertEqual(peer.recv(1 << 16), data)
+        burst = [b"%d" % i * (i * 97 % 2000 + 1) for i in range(40)]
+        for data in burst:
+            peer.send(data)
+        for data in burst:
+            self.assertEqual(peer.recv(1 << 16), data)
+
+    def test_the_first_peers_program_gives_the_exit_status(self):
+        server = self.listen("-u", "127.0.0.1:0", "-c", "read line; echo \"got $line\"; exit 5")
+        peer = self.peer(server)
+        peer.send(b"hello\n")
+        self.assertEqual(peer.recv(100), b"got hello\n")
+        self.assertEqual(server.wait().code, 5)
+
+    def test_each_peer_has_its_own_program(self):
+        server = self.listen("-k", "-u", "127.0.0.1:0", "-c", 'while read line; do echo "$UDPREMOTEPORT $line"; done')
+        peers = [self.peer(server) for _ in range(20)]
+        for number, peer in enumerate(peers):
+            peer.send(b"%d\n" % number)
+        for number, peer in enumerate(peers):
+            self.assertEqual(peer.recv(100), b"%d %d\n" % (peer.getsockname()[1], number))
+        self.assertEqual(len(server.children()), 20)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait().code, 143)
+
+    def test_what_it_wrote_before_its_end_arrives(self):
+        server = self.listen("-k", "-u", "127.0.0.1:0", "-c", "read x; echo 1; echo 2; echo 3")
+        for _ in range(2):  # the same peer again gets a new program
+            peer = self.peer(server)
+            peer.send(b"\n")
+            self.assertEqual([peer.recv(10) for _ in range(3)], [b"1\n", b"2\n", b"3\n"])
+        wait_until(lambda: not server.children(), "no zombie")
+
+    def test_an_idle_peer_is_hung_up(self):
+        log = self.tmp() / "log"
+        server = self.listen("-k", "--idle-timeout", "0.1", "-u", "127.0.0.1:0", "-c",
+                             f"trap 'echo hup >>{log}; exit' HUP; while :; do sleep 0.01; done")
+        self.peer(server).send(b"x")
+        wait_until(lambda: log.exists() and log.read_text() == "hup\n", "the hang-up")
+        self.assertTrue(server.running())
+        server = self.listen("--idle-timeout", "0.1", "-u", "127.0.0.1:0", "-c", "exec sleep 60")
+        self.peer(server).send(b"x")
+        self.assertEqual(server.wait().code, 124)
+
+    def test_a_signal_leaves_no_program(self):
+        server = self.listen("-u", "127.0.0.1:0", "-c", "echo $$; exec sleep 60")
+        peer = self.peer(server)
+        peer.send(b"x")
+        pid = int(peer.recv(16))
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait().code, 143)
+        self.assertTrue(gone(pid))
+
+    def test_unix_datagrams_too(self):
+        folder = self.tmp()
+        server = self.spawn(["pier-listen", f"unix-dgram:{folder}/s", "-c", "read x; echo $PIER_REMOTE_ADDR"])
+        server.wait_err("listening")
+        peer = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        peer.settimeout(harness.SAFETY)
+        peer.bind(f"{folder}/c")
+        peer.sendto(b"x\n", f"{folder}/s")
+        self.assertEqual(peer.recv(200), f"{folder}/c\n".encode())
+        self.assertEqual(server.wait().code, 0)
+
+    def test_connect_runs_one_for_its_server(self):
+        sock = self.raw_listener(kind=socket.SOCK_DGRAM)
+        client = self.connect("-u", "127.0.0.1", sock.getsockname()[1], "-c", "echo ask; read answer; test $answer = yes && exit 8")
+        data, peer = sock.recvfrom(100)
+        self.assertEqual(data, b"ask\n")
+        sock.sendto(b"yes\n", peer)
+        self.assertEqual(client.wait().code, 8)
+
+    def test_nobody_at_the_other_end_is_exit_1(self):
+        sock = self.raw_listener(kind=socket.SOCK_DGRAM)
+        port = sock.getsockname()[1]
+        sock.close()
+        done = run(["pier-connect", "-u", "127.0.0.1", port, "-c", "echo ask; exec sleep 60"])
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("refused", done.err)
