@@ -42,6 +42,8 @@ constexpr Flag kFlags[] = {
     flag::kCongestion,
     flag::kKeepalive,
     flag::kTos,
+    flag::kLimitRate,
+    flag::kHexDump,
     flag::kSummary,
     flag::kEvents,
     kExplainFlag,
@@ -101,6 +103,8 @@ constexpr std::string_view kConflicts[] = {
     "unix interface",
     "check send",
     "check recv",
+    "check limit-rate",
+    "check hex-dump",
     "send recv-only",
     "recv send-only",
     "exec send",
@@ -134,6 +138,10 @@ int run(App& app) {
   client::Run run{app, **news, loop, **ends, std::move(*program)};
   const auto signals = loop.signals({SIGINT, SIGTERM}, [&](int number) {
     run.outside.signal = number;
+    loop.stop();
+  });
+  run.news.on_fault([&](const Error& error) {
+    run.outside.fault = error;
     loop.stop();
   });
   if (!signals) return run.news.end(app, signals.error());

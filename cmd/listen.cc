@@ -63,6 +63,8 @@ constexpr Flag kFlags[] = {
     flag::kCongestion,
     flag::kKeepalive,
     flag::kTos,
+    flag::kLimitRate,
+    flag::kHexDump,
     flag::kSummary,
     flag::kEvents,
     kExplainFlag,
@@ -120,6 +122,10 @@ int run(App& app) {
   server::Run run{app, **news, loop, **ends};
   const auto signals = loop.signals({SIGINT, SIGTERM}, [&](int number) {
     run.signal = number;
+    loop.stop();
+  });
+  run.news.on_fault([&](const Error& error) {
+    run.fault = error;
     loop.stop();
   });
   if (!signals) return run.news.end(app, signals.error());

@@ -94,7 +94,13 @@ Result<std::optional<Program>> program_of(const Parsed& args) {
   return std::move(*program);
 }
 
-RelayRules relay_rules(const App& app, const LocalEnds& ends, bool listening, StepSink* steps) {
+Result<void> check_limit_rate(const Parsed& args, const Endpoint& endpoint) {
+  if (args.has("limit-rate") && is_datagram(endpoint.transport))
+    return usage_error("--limit-rate", endpoint.to_string(), "datagrams that are held back are lost");
+  return {};
+}
+
+RelayRules relay_rules(const App& app, const LocalEnds& ends, bool listening, News& news) {
   const Parsed& args = app.args;
   RelayRules rules;
   rules.send = !args.has("recv-only");
@@ -110,7 +116,9 @@ RelayRules relay_rules(const App& app, const LocalEnds& ends, bool listening, St
   rules.idle_timeout = args.duration("idle-timeout");
   rules.input_name = ends.input_name();
   rules.output_name = ends.output_name();
-  rules.steps = steps;
+  rules.rate_limit = args.number("limit-rate");
+  rules.taps = news.taps();
+  rules.steps = news.steps();
   return rules;
 }
 
@@ -122,12 +130,28 @@ std::string port_words(std::uint16_t port, const HostPorts& host) {
   return words;
 }
 
+namespace {
+
+// Whether nothing of the peer's is written to stdout.
+bool stdout_is_free(const Parsed& args) {
+  return args.text("recv").value_or("-") != "-" || args.has("send-only") || args.has("exec") ||
+         args.has("sh-exec");
+}
+
+}  // namespace
+
 Result<std::unique_ptr<News>> News::open(const App& app, std::string_view role, bool announce) {
   std::unique_ptr<News> news(new News());
   if (const auto where = app.args.text("events")) {
     auto log = EventLog::open(*where, app.command.name);
     if (!log) return std::unexpected(log.error());
     news->events_ = std::move(*log);
+  }
+  if (const auto where = app.args.text("hex-dump")) {
+    auto dump = HexDump::open(*where, stdout_is_free(app.args),
+                              [news = news.get()](const Error& error) { news->fault_(error); });
+    if (!dump) return std::unexpected(dump.error());
+    news->dump_ = std::move(*dump);
   }
   if (app.args.has("explain"))
     news->explain_ = std::make_unique<Explain>(
@@ -145,6 +169,14 @@ Result<std::unique_ptr<News>> News::open(const App& app, std::string_view role, 
   };
   news->report_ = std::make_unique<SessionReport>(std::move(options));
   return news;
+}
+
+std::function<Taps(const Session&)> News::taps() {
+  if (!dump_) return {};
+  return [dump = dump_.get()](const Session& session) {
+    const std::string peer = session.peer.to_string();
+    return Taps{.sent = dump->tap('>', peer), .received = dump->tap('<', peer)};
+  };
 }
 
 int News::end_with(int exit_code) {

@@ -2,6 +2,7 @@
 // (cmd/session_flags.h).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "net/step.h"
 #include "out/event_log.h"
 #include "out/explain.h"
+#include "out/hex_dump.h"
 #include "out/session_report.h"
 #include "ports/ephemeral.h"
 #include "relay/program.h"
@@ -37,6 +39,8 @@ namespace pier {
 
 // The socket options asked for; a usage error for one that the endpoint's transport does not have.
 [[nodiscard]] Result<SocketOptions> socket_options_of(const Parsed& args, const Endpoint& endpoint);
+// A usage error where --limit-rate can't be kept.
+[[nodiscard]] Result<void> check_limit_rate(const Parsed& args, const Endpoint& endpoint);
 // Tells on stderr what the host's limits will make of them.
 void note_cut_buffers(const App& app, const SocketOptions& options);
 
@@ -45,11 +49,7 @@ void note_cut_buffers(const App& app, const SocketOptions& options);
 // The program that --exec or --sh-exec names, looked for now (exit 127, 126); nullopt without them.
 [[nodiscard]] Result<std::optional<Program>> program_of(const Parsed& args);
 
-// How the session treats its input: the close table's rows 10 to 14 are decided here. `listening`: a closed
-// or null stdin then means "receive only".
-[[nodiscard]] RelayRules relay_rules(const App& app, const LocalEnds& ends, bool listening, StepSink* steps);
-
-// Where a run's news goes: stderr, --events, --explain. Made once, before any socket.
+// Where a run's news goes: stderr, --events, --explain, --hex-dump. Made once, before any socket.
 class News {
  public:
   // `role`: what our peers are to us, "client" or "server". `announce`: sessions are told on stderr even
@@ -61,6 +61,10 @@ class News {
   [[nodiscard]] EventLog* events() { return events_.get(); }  // nullptr without --events
   [[nodiscard]] SessionReport& sessions() { return *report_; }
   [[nodiscard]] const HostPorts& host() const { return host_; }
+  // What sees a session's bytes for --hex-dump; empty without it.
+  [[nodiscard]] std::function<Taps(const Session&)> taps();
+  // Called once when the dump can't be written any more, which ends the run; to be set before any session.
+  void on_fault(std::function<void(const Error&)> fault) { fault_ = std::move(fault); }
 
   // What the run's end settles before it is told; not owned.
   void settles(LocalEnds& ends) { ends_ = &ends; }
@@ -82,9 +86,15 @@ class News {
   std::unique_ptr<EventLog> events_;
   std::unique_ptr<Explain> explain_;
   std::unique_ptr<SessionReport> report_;
+  std::unique_ptr<HexDump> dump_;
+  std::function<void(const Error&)> fault_;
   LocalEnds* ends_ = nullptr;
   TimePoint started_ = now();
 };
+
+// How the session treats its input: the close table's rows 10 to 14 are decided here; and who sees its bytes.
+// `listening`: a closed or null stdin then means "receive only".
+[[nodiscard]] RelayRules relay_rules(const App& app, const LocalEnds& ends, bool listening, News& news);
 
 // "registered, ephemeral-here": the class of a port and its flags on this host.
 [[nodiscard]] std::string port_words(std::uint16_t port, const HostPorts& host);

@@ -50,6 +50,16 @@ inline constexpr Flag kReplyTimeout{
     .kind = ValueKind::duration,
     .group = "Time",
     .brief = "UDP: after stdin's end or a reply, wait D for more (default: 1s)"};
+inline constexpr Flag kLimitRate{.name = "limit-rate",
+                                 .value = "R",
+                                 .kind = ValueKind::rate,
+                                 .group = "Data",
+                                 .brief = "move at most R bytes a second in each direction"};
+inline constexpr Flag kHexDump{.name = "hex-dump",
+                               .value = "FILE|fd:N",
+                               .kind = ValueKind::file,
+                               .group = "Output",
+                               .brief = "write what is received (<) and sent (>) there, as hexdump -C does"};
 inline constexpr Flag kSummary{.name = "summary",
                                .group = "Output",
                                .brief = "bytes each way, duration and who closed first, on stderr"};

@@ -110,6 +110,7 @@ Result<Plan> make_plan(const Parsed& args) {
     if (!source) return std::unexpected(source.error());
     auto options = socket_options_of(args, endpoint);
     if (!options) return std::unexpected(options.error());
+    if (const auto fits = check_limit_rate(args, endpoint); !fits) return std::unexpected(fits.error());
     DialPlan dial;
     dial.connect.endpoint = std::move(endpoint);
     dial.connect.family = *family;

@@ -7,11 +7,13 @@
 
 namespace pier::client {
 
-// What ends a run from outside: a signal or --timeout. Kept together, so that every stage can ask.
+// What ends a run from outside: a signal, --timeout, or a record that can't be written. Kept together, so
+// that every stage can ask.
 struct Outside {
   int signal = 0;
   bool out_of_time = false;
-  [[nodiscard]] bool ended() const { return signal != 0 || out_of_time; }
+  std::optional<Error> fault = {};
+  [[nodiscard]] bool ended() const { return signal != 0 || out_of_time || fault; }
 };
 
 struct Run {

@@ -21,14 +21,14 @@ bool input_at_hand(const LocalEnds& ends) {
 int relay_stream(Run& run, Connected connected, const Session& session) {
   SocketStream net(std::move(connected.fd));
   RelayResult ended;
-  Relay relay(run.loop, net, run.ends.stream(), relay_rules(run.app, run.ends, false, run.news.steps()),
+  Relay relay(run.loop, net, run.ends.stream(), relay_rules(run.app, run.ends, false, run.news).of(session),
               [&](const RelayResult& result) {
                 ended = result;
                 run.loop.stop();
               });
   run.loop.run();
   if (run.outside.ended()) {
-    run.news.sessions().closed(session, relay.end_now(run.outside.out_of_time));
+    run.news.sessions().closed(session, relay.end_now(run.outside.signal == 0));
     return run.end_from_outside();
   }
   run.news.sessions().closed(session, ended);
@@ -36,7 +36,7 @@ int relay_stream(Run& run, Connected connected, const Session& session) {
 }
 
 int run_program(Run& run, Connected connected, const Session& session) {
-  ExecService service(run.loop, *run.program, {}, relay_rules(run.app, run.ends, false, run.news.steps()));
+  ExecService service(run.loop, *run.program, {}, relay_rules(run.app, run.ends, false, run.news));
   RelayResult ended;
   service.on_closed([&](std::uint64_t, const RelayResult& result) {
     ended = result;
@@ -72,7 +72,7 @@ int run_for_datagrams(Run& run, Connected connected) {
 int relay_datagrams(Run& run, Connected connected) {
   if (run.program) return run_for_datagrams(run, std::move(connected));
   DatagramPlan plan;
-  plan.rules = relay_rules(run.app, run.ends, false, run.news.steps());
+  plan.rules = relay_rules(run.app, run.ends, false, run.news);
   plan.reply_timeout = run.app.args.duration("reply-timeout").value_or(plan.reply_timeout);
   std::vector<Fd> sockets;
   sockets.push_back(std::move(connected.fd));
@@ -95,6 +95,7 @@ int relay_datagrams(Run& run, Connected connected) {
 
 int Run::end_from_outside() {
   if (outside.signal != 0) return news.end_by_signal(app, outside.signal);
+  if (outside.fault) return news.end(app, *outside.fault);
   return news.end(app, Error{ErrorKind::deadline, "--timeout", "", 0,
                              "the run took longer than " + *app.args.text("timeout")});
 }

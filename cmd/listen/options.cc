@@ -42,6 +42,7 @@ Result<Plan> make_plan(const Parsed& args) {
   }
   auto options = socket_options_of(args, *endpoint);
   if (!options) return std::unexpected(options.error());
+  if (const auto fits = check_limit_rate(args, *endpoint); !fits) return std::unexpected(fits.error());
   plan.listen.endpoint = std::move(*endpoint);
   plan.listen.options = std::move(*options);
   plan.listen.family = *family;
@@ -51,6 +52,9 @@ Result<Plan> make_plan(const Parsed& args) {
     if (plan.keep_open && args.has(flag))
       return usage_error("--" + std::string(flag), *args.text(flag),
                          "one file is for one client; leave out --keep-open and --max-accepts");
+  if (plan.keep_open && args.has("limit-rate") && !args.has("exec") && !args.has("sh-exec"))
+    return usage_error("--limit-rate", *args.text("limit-rate"),
+                       "it is for one connection; leave out --keep-open and --max-accepts");
   plan.port_file = args.text("port-file");
   if (plan.port_file && plan.listen.endpoint.transport != Transport::tcp &&
       plan.listen.endpoint.transport != Transport::udp)

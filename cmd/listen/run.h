@@ -14,6 +14,11 @@ struct Run {
   std::optional<Program> program = {};  // of --exec or --sh-exec
   std::size_t descriptors = 0;          // the limit that we have found, and a program gets
   int signal = 0;                       // SIGINT or SIGTERM, once it came
+  std::optional<Error> fault = {};      // a record that can't be written any more
+
+  [[nodiscard]] bool ended_from_outside() const { return signal != 0 || fault; }
+  // Tells the end, as News::end does, for such a run.
+  int end_from_outside();
 };
 
 // Opens the sockets; a taken address is told with its owner.

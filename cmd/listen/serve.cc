@@ -7,9 +7,13 @@
 
 namespace pier::server {
 
+int Run::end_from_outside() {
+  return signal != 0 ? news.end_by_signal(app, signal) : news.end(app, *fault);
+}
+
 int serve_streams(Run& run, Listener listener, const Plan& plan) {
   ServePlan serve;
-  serve.rules = relay_rules(run.app, run.ends, true, run.news.steps());
+  serve.rules = relay_rules(run.app, run.ends, true, run.news);
   serve.unix_options = plan.listen.options;
   serve.keep_open = plan.keep_open;
   serve.max_accepts = run.app.args.number("max-accepts");
@@ -26,9 +30,9 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
                 });
   if (const auto started = server.start(); !started) return run.news.end(run.app, started.error());
   run.loop.run();
-  if (run.signal == 0) return run.news.end(run.app, ended);
-  server.end_now();
-  return run.news.end_by_signal(run.app, run.signal);
+  if (!run.ended_from_outside()) return run.news.end(run.app, ended);
+  server.end_now(run.signal == 0);
+  return run.end_from_outside();
 }
 
 int run_for_datagrams(Run& run, Listener listener, const Plan& plan) {
@@ -57,7 +61,7 @@ int run_for_datagrams(Run& run, Listener listener, const Plan& plan) {
 int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
   if (run.program) return run_for_datagrams(run, std::move(listener), plan);
   DatagramPlan serve;
-  serve.rules = relay_rules(run.app, run.ends, true, run.news.steps());
+  serve.rules = relay_rules(run.app, run.ends, true, run.news);
   serve.keep_open = plan.keep_open;
   serve.reply_timeout = run.app.args.duration("reply-timeout").value_or(serve.reply_timeout);
   serve.accept_timeout = run.app.args.duration("accept-timeout");
@@ -71,9 +75,9 @@ int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
                       });
   if (const auto started = relay.start(); !started) return run.news.end(run.app, started.error());
   run.loop.run();
-  if (run.signal == 0) return run.news.end(run.app, ended);
+  if (!run.ended_from_outside()) return run.news.end(run.app, ended);
   relay.end_now();
-  return run.news.end_by_signal(run.app, run.signal);
+  return run.end_from_outside();
 }
 
 }  // namespace pier::server

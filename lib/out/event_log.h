@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "out/ndjson.h"
+#include "out/sink.h"
 #include "out/writer.h"
 
 namespace pier {
@@ -25,9 +25,9 @@ class EventLog {
   void write(const JsonObject& record) { writer_.line(record.str()); }
 
  private:
-  EventLog(int fd, Fd owned) : owned_(std::move(owned)), writer_(fd, true) {}
+  explicit EventLog(Sink sink) : sink_(std::move(sink)), writer_(sink_.fd, true) {}
 
-  Fd owned_;
+  Sink sink_;
   Writer writer_;
 };
 

@@ -99,8 +99,10 @@ bool DatagramRelay::receive_one(std::size_t index) {
   Peer* const peer = peer_from(index, SocketAddress::from(from, from_size));
   if (peer == nullptr) return true;  // a stranger, while we are with another
   peer->received += static_cast<std::uint64_t>(size);
+  const std::span<const std::byte> datagram(buffer, static_cast<std::size_t>(size));
+  if (peer->taps.received) peer->taps.received(datagram);
   if (plan_.rules.receive) {
-    output_.append({buffer, static_cast<std::size_t>(size)});
+    output_.append(datagram);
     drain_output();
   }
   if (end_timer_.active()) arm_end_timer();
@@ -127,7 +129,8 @@ void DatagramRelay::fix_peer(std::size_t index, const SocketAddress& address) {
   if (server_ && !plan_.keep_open && !is_nameless(address))
     ::connect(sockets_[index].get(), address.data(), address.size());
   Peer peer{{next_id_++, address, local_address(sockets_[index].get()), true}, index};
-  peers_.push_back(peer);
+  if (plan_.rules.taps) peer.taps = plan_.rules.taps(peer.session);
+  peers_.push_back(std::move(peer));
   observer_.connected(peers_.back().session);
 }
 
@@ -198,6 +201,7 @@ bool DatagramRelay::send_to(Peer& peer) {
   });
   if (sent >= 0) {
     peer.sent += static_cast<std::uint64_t>(sent);
+    if (peer.taps.sent) peer.taps.sent(pending_);
     last_activity_ = now();
     retry_pause_ = kFirstRetry;
     return true;

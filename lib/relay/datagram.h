@@ -23,7 +23,7 @@
 namespace pier {
 
 struct DatagramPlan {
-  RelayRules rules;        // send, receive, crlf, idle_timeout, steps
+  RelayRules rules;        // send, receive, crlf, taps, idle_timeout, steps
   bool keep_open = false;  // a server: go on for ever, with every peer
   // After the input's end, how long to wait for a reply, and after each reply for another.
   Duration reply_timeout = std::chrono::seconds(1);
@@ -57,6 +57,7 @@ class DatagramRelay {
     std::uint64_t received = 0;
     std::uint64_t sent = 0;
     TimePoint started = now();
+    Taps taps = {};
   };
 
   void on_socket(std::size_t index, Ready ready);

@@ -156,7 +156,7 @@ class ExecService::Piped final : public Client {
     if (!start_program(input->reader.get(), output->writer.get())) return stream_->abort();
     tell("exec", fmt::format("{} has pipes to us as its stdin and stdout", quoted(service_.program_.path)));
     pipes_ = std::make_unique<PipeStream>(std::move(output->reader), std::move(input->writer));
-    RelayRules rules = service_.rules_;
+    RelayRules rules = service_.rules_.of(session_);
     rules.send = rules.receive = rules.half_close = true;
     rules.keep_input = true;
     rules.end_output = true;
@@ -206,9 +206,7 @@ ExecService::ExecService(Loop& loop, Program program, std::optional<std::size_t>
 ExecService::~ExecService() = default;
 
 void ExecService::serve(const Session& session, Fd socket) {
-  const bool bytes_wanted =
-      rules_.crlf || rules_.sent_tap || rules_.received_tap || rules_.rate_limit || rules_.idle_timeout;
-  if (bytes_wanted)
+  if (rules_.wants_bytes())
     serve(session, std::make_unique<SocketStream>(std::move(socket)));
   else
     add(session.id, std::make_unique<Inherited>(*this, session, std::move(socket)));

@@ -13,6 +13,7 @@ namespace pier {
 struct Hub::Client {
   ClientId id;
   std::unique_ptr<Stream> stream;
+  std::unique_ptr<Taps> taps;
   Watch watch;
   Timer idle;
   Timer leaving;                  // after its end, while the input may still have something for it
@@ -44,12 +45,13 @@ Hub::Hub(Loop& loop, Stream& local, const RelayRules& rules, Events events)
 
 Hub::~Hub() = default;
 
-void Hub::add(ClientId id, std::unique_ptr<Stream> stream) {
+void Hub::add(const Session& session, std::unique_ptr<Stream> stream) {
   auto client = std::make_unique<Client>();
   Client& added = *client;
-  added.id = id;
+  added.id = session.id;
   added.stream = std::move(stream);
-  clients_.emplace(id, std::move(client));
+  if (rules_.taps) added.taps = std::make_unique<Taps>(rules_.taps(session));
+  clients_.emplace(session.id, std::move(client));
   auto watch = loop_.watch(added.stream->read_fd(), Interest::read,
                            [this, &added](Ready ready) { on_client(added, ready); });
   if (!watch) return close_client(added, watch.error(), true);
@@ -79,7 +81,8 @@ void Hub::on_client(Client& client, Ready ready) {
 // Reads once into the common output, and writes what the output takes.
 void Hub::receive(Client& client) {
   if (client.ended || output_full()) return;
-  const Io io = client.stream->read(output_.prepare());
+  const std::span<std::byte> room = output_.prepare();
+  const Io io = client.stream->read(room);
   switch (io.kind) {
     case Io::Kind::again:
       return;
@@ -91,6 +94,7 @@ void Hub::receive(Client& client) {
     case Io::Kind::bytes:
       break;
   }
+  if (client.taps) client.taps->received(room.first(io.count));
   output_.commit(io.count);
   client.received += io.count;
   client.last_activity = now();
@@ -148,6 +152,7 @@ void Hub::on_input() {
     for (const auto& [id, client] : clients_) ids.push_back(id);
     for (const ClientId id : ids) {
       Client& client = *clients_.at(id);
+      if (client.taps) client.taps->sent(chunk);
       client.queue.append(chunk);
       drain(client);
       if (clients_.contains(id)) update_client(client);

@@ -33,15 +33,15 @@ class Hub {
     std::function<void()> quiet;
   };
 
-  // Of `rules`: send, receive, crlf, input_is_terminal, idle_input and idle_timeout (of each client). `local`
-  // is not owned.
+  // Of `rules`: send, receive, crlf, taps, input_is_terminal, idle_input and idle_timeout (of each client).
+  // `local` is not owned.
   Hub(Loop& loop, Stream& local, const RelayRules& rules, Events events);
   ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
-  // Takes the client; `id` must be new.
-  void add(ClientId id, std::unique_ptr<Stream> stream);
+  // Takes the client; session.id must be new.
+  void add(const Session& session, std::unique_ptr<Stream> stream);
   [[nodiscard]] std::size_t size() const { return clients_.size(); }
   [[nodiscard]] bool is_quiet() const { return clients_.empty() && output_.empty(); }
   // Ends every client (by a reset where `reset`) and reports each; what is in hand goes out as far as it does

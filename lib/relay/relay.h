@@ -20,6 +20,12 @@
 
 namespace pier {
 
+// What sees the bytes of one session.
+struct Taps {
+  Tap sent;
+  Tap received;
+};
+
 struct RelayRules {
   bool send = true;        // I goes to N (not for --recv-only, nor for a server whose input is /dev/null)
   bool receive = true;     // N goes to O (not for --send-only)
@@ -38,6 +44,8 @@ struct RelayRules {
   // process.
   Tap sent_tap;
   Tap received_tap;
+  // Makes both for a session that begins, where each is to have its own.
+  std::function<Taps(const Session&)> taps;
   // Bytes a second that may be taken from I, and as many from N; at least 1.
   std::optional<std::uint64_t> rate_limit;
   std::optional<Duration> idle_timeout;  // no byte either way for so long ends it
@@ -45,6 +53,21 @@ struct RelayRules {
   std::string input_name = "standard input";
   std::string output_name = "standard output";
   StepSink* steps = nullptr;
+
+  // The rules of one session.
+  [[nodiscard]] RelayRules of(const Session& session) const {
+    RelayRules rules = *this;
+    if (taps) {
+      Taps own = taps(session);
+      rules.sent_tap = std::move(own.sent);
+      rules.received_tap = std::move(own.received);
+    }
+    return rules;
+  }
+  // Whether the bytes must pass through this process to be changed, seen, counted or held back.
+  [[nodiscard]] bool wants_bytes() const {
+    return crlf || sent_tap || received_tap || taps || rate_limit || idle_timeout;
+  }
 };
 
 class Relay {

@@ -82,7 +82,7 @@ void Server::take(Accepted accepted, const Listener::Bound& bound) {
 
 void Server::serve_one(Fd fd, const Session& session) {
   only_stream_ = std::make_unique<SocketStream>(std::move(fd));
-  only_relay_ = std::make_unique<Relay>(loop_, *only_stream_, local_, plan_.rules,
+  only_relay_ = std::make_unique<Relay>(loop_, *only_stream_, local_, plan_.rules.of(session),
                                         [this, id = session.id](const RelayResult& result) {
                                           client_closed(id, result);
                                           finish(result);
@@ -90,7 +90,7 @@ void Server::serve_one(Fd fd, const Session& session) {
 }
 
 void Server::join_hub(Fd fd, const Session& session) {
-  hub_->add(session.id, std::make_unique<SocketStream>(std::move(fd)));
+  hub_->add(session, std::make_unique<SocketStream>(std::move(fd)));
 }
 
 void Server::service_closed(std::uint64_t id, const RelayResult& result) {
@@ -152,14 +152,14 @@ void Server::arm_accept_timeout() {
   });
 }
 
-void Server::end_now() {
+void Server::end_now(bool reset) {
   if (finished_) return;
   finished_ = true;  // the caller knows that it is over
   if (accepting_) stop_accepting();
   if (plan_.service != nullptr) plan_.service->end_all();
-  if (hub_) hub_->end_all(false);
+  if (hub_) hub_->end_all(reset);
   if (only_relay_) {
-    const RelayResult result = only_relay_->end_now(false);
+    const RelayResult result = only_relay_->end_now(reset);
     client_closed(sessions_.begin()->first, result);
   }
 }

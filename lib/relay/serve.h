@@ -45,8 +45,8 @@ class Server {
   // Starts accepting. A failure to watch the listener's sockets is a fault of this host.
   [[nodiscard]] Result<void> start();
   // Ends from outside, by a signal: stops accepting, writes what does not block, closes the clients and
-  // reports them.
-  void end_now();
+  // reports them. `reset`: with resets.
+  void end_now(bool reset = false);
 
  private:
   void accept_from(Listener::Bound& bound);
