@@ -5,13 +5,46 @@
 namespace pier {
 
 Pump::Pump(Stream& from, Stream& to, PumpOptions options)
-    : from_(from), to_(to), tap_(std::move(options.tap)) {
+    : from_(from), to_(to), tap_(std::move(options.tap)), fell_back_(std::move(options.fell_back)) {
   if (options.crlf) crlf_.emplace();
+  const RawEnd source = from_.raw_input();
+  const RawEnd destination = to_.raw_output();
+  const bool seen = crlf_ || tap_ || !source.valid() || !destination.valid();
+  const Way chosen = choose_way(source.kind, destination.kind, seen);
+  if (chosen != Way::copy) transfer_.emplace(chosen, source, destination);
+}
+
+// What the kernel has in hand comes into the queue, which has at least as much room as its pipe.
+bool Pump::fall_back_if_refused() {
+  if (transfer_->refused() == 0) return false;
+  static_assert(Transfer::kOwnPipe <= kCapacity);
+  const std::size_t size = transfer_->in_hand();
+  if (size > 0) {
+    transfer_->take_back(queue_.prepare());
+    queue_.commit(size - transfer_->in_hand());
+  }
+  const Way way = transfer_->way();
+  const int code = transfer_->refused();
+  transfer_.reset();
+  if (fell_back_) fell_back_(way, code);
+  return true;
 }
 
 Io Pump::fill(std::size_t limit) {
+  if (!transfer_) return copy(limit);
+  const Io io = transfer_->fill(limit);
+  if (fall_back_if_refused()) return copy(limit);
+  drained_ = transfer_->source_drained();
+  if (io.kind == Io::Kind::bytes) {
+    read_ += io.count;
+    if (is_straight(transfer_->way())) written_ += io.count;
+  }
+  return io;
+}
+
+Io Pump::copy(std::size_t limit) {
   if (!wants_input()) return Io::again();
-  if (crlf_) return fill_filtered(limit);
+  if (crlf_) return copy_filtered(limit);
   const std::span<std::byte> room = queue_.prepare();
   const std::span<std::byte> into = room.first(std::min(room.size(), limit));
   const Io io = from_.read(into);
@@ -20,10 +53,16 @@ Io Pump::fill(std::size_t limit) {
     queue_.commit(io.count);
     read_ += io.count;
   }
+  note_drained(io, into.size());
   return io;
 }
 
-Io Pump::fill_filtered(std::size_t limit) {
+// A stream over a descriptor gives all that is there; one with something between, a record at a time.
+void Pump::note_drained(const Io& io, std::size_t asked) {
+  drained_ = io.count < asked && from_.raw_input().valid();
+}
+
+Io Pump::copy_filtered(std::size_t limit) {
   raw_.resize(std::min(queue_.free() / 2, limit));  // the filter doubles them at most
   const Io io = from_.read(raw_);
   if (io.kind == Io::Kind::bytes) {
@@ -33,11 +72,18 @@ Io Pump::fill_filtered(std::size_t limit) {
     queue_.append(filtered_);
     read_ += io.count;
   }
+  note_drained(io, raw_.size());
   return io;
 }
 
 Io Pump::drain() {
   std::size_t moved = 0;
+  if (transfer_) {
+    const Io io = transfer_->drain();
+    moved = io.count;
+    written_ += moved;
+    if (!fall_back_if_refused()) return io;
+  }
   while (!queue_.empty()) {
     const Io io = to_.write(queue_.data());
     if (io.kind == Io::Kind::error) return io;
@@ -47,6 +93,10 @@ Io Pump::drain() {
     moved += io.count;
   }
   return moved > 0 ? Io::bytes(moved) : Io::again();
+}
+
+std::uint64_t Pump::left() const {
+  return in_hand() + bytes_waiting(from_.raw_input()).value_or(0);
 }
 
 }  // namespace pier

@@ -1,4 +1,5 @@
-// One direction of a relay: bytes read from one stream, through a bounded queue, into another.
+// One direction of a relay: bytes from one stream into another, by the fastest way there is between the two,
+// or through a bounded queue.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,8 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "relay/transfer.h"
+#include "relay/way.h"
 #include "stream/filters.h"
 #include "stream/stream.h"
 
@@ -19,11 +22,15 @@ using Tap = std::function<void(std::span<const std::byte>)>;
 
 struct PumpOptions {
   bool crlf = false;  // each LF becomes CR LF
-  Tap tap;            // called as bytes come into hand
+  Tap tap = {};       // called as bytes come into hand
+  // Called when the kernel refuses the way chosen at first, with its errno; from there on bytes are copied.
+  std::function<void(Way, int)> fell_back = {};
 };
 
 // A pump takes from its source only while it has room, so a slow reader on one side holds up the sender on
-// the other, and nothing is dropped.
+// the other, and nothing is dropped. What the kernel moves by itself never is in hand: a file is then read as
+// its destination takes it, so what it holds is sent as it is at that moment, up to where it ends at that
+// moment, as by cat(1).
 class Pump {
  public:
   // What is read at most before it must be written on. A pipe holds 64 KiB and a loopback segment as much;
@@ -41,13 +48,25 @@ class Pump {
   // Gives what is in hand to the destination, as much as it takes now. Io::bytes when anything moved,
   // Io::again when nothing could; an error is the destination's.
   Io drain();
+  // To be called before drain() when the destination's descriptor has become ready.
+  void output_ready() {
+    if (transfer_) transfer_->output_ready();
+  }
 
   // More could be taken once the source has it.
-  [[nodiscard]] bool wants_input() const { return queue_.free() >= kLeastRead; }
+  [[nodiscard]] bool wants_input() const {
+    return transfer_ ? transfer_->wants_input() : queue_.free() >= kLeastRead;
+  }
   // Something waits until the destination takes more.
-  [[nodiscard]] bool wants_output() const { return !queue_.empty(); }
+  [[nodiscard]] bool wants_output() const { return transfer_ ? transfer_->wants_output() : !queue_.empty(); }
+  // The last fill() took all that the source had: waiting for more is better than asking again.
+  [[nodiscard]] bool source_drained() const { return drained_; }
 
-  [[nodiscard]] std::size_t in_hand() const { return queue_.size(); }     // bytes taken but not yet given
+  // Bytes taken but not yet given.
+  [[nodiscard]] std::size_t in_hand() const { return transfer_ ? transfer_->in_hand() : queue_.size(); }
+  // Those, and what the source is known to hold still: the rest of a file, what waits in a pipe.
+  [[nodiscard]] std::uint64_t left() const;
+  [[nodiscard]] Way way() const { return transfer_ ? transfer_->way() : Way::copy; }
   [[nodiscard]] std::uint64_t read_total() const { return read_; }        // bytes, before any filter
   [[nodiscard]] std::uint64_t written_total() const { return written_; }  // bytes, after it
 
@@ -55,15 +74,21 @@ class Pump {
   // Below this much room a read would be too small to be worth a system call.
   static constexpr std::size_t kLeastRead = 16 * 1024;
 
-  Io fill_filtered(std::size_t limit);
+  Io copy(std::size_t limit);
+  Io copy_filtered(std::size_t limit);
+  bool fall_back_if_refused();
+  void note_drained(const Io& io, std::size_t asked);
 
   Stream& from_;
   Stream& to_;
   std::optional<CrlfFilter> crlf_;
   Tap tap_;
-  std::vector<std::byte> raw_;       // what was read, before the filter
-  std::vector<std::byte> filtered_;  // and after it
+  std::function<void(Way, int)> fell_back_;
+  std::optional<Transfer> transfer_;  // while the kernel moves the bytes
+  std::vector<std::byte> raw_;        // what was read, before the filter
+  std::vector<std::byte> filtered_;   // and after it
   ByteQueue queue_{kCapacity};
+  bool drained_ = false;
   std::uint64_t read_ = 0;
   std::uint64_t written_ = 0;
 };

@@ -22,8 +22,8 @@ Relay::Relay(Loop& loop, Stream& net, Stream& local, const RelayRules& rules,
       local_(local),
       rules_(rules),
       done_(std::move(done)),
-      up_(local, net, {.crlf = rules.crlf, .tap = rules.sent_tap}),
-      down_(net, local, {.tap = rules.received_tap}) {
+      up_(local, net, {.crlf = rules.crlf, .tap = rules.sent_tap, .fell_back = tell_of_fall_back("sent")}),
+      down_(net, local, {.tap = rules.received_tap, .fell_back = tell_of_fall_back("received")}) {
   if (rules_.rate_limit) {
     up_pace_.limit.emplace(*rules_.rate_limit);
     down_pace_.limit.emplace(*rules_.rate_limit);
@@ -54,13 +54,19 @@ void Relay::start() {
     watched(loop_.watch(local_.write_fd(), Interest::none, [this](Ready ready) { on_output(ready); }),
             output_watch_);
   if (finished_) return;
+  tell_ways();
   arm_idle();
   update_interest();
 }
 
 void Relay::on_net(Ready ready) {
   if (ready.hangup || ready.error) net_hung_up_ = true;
-  if (ready.writable || ready.error || ready.hangup) send();
+  const bool held_up = up_.wants_output();
+  if (ready.writable || ready.error || ready.hangup) {
+    up_.output_ready();
+    send();
+  }
+  if (held_up && !up_.wants_output() && !input_ended_) take_input();
   if (finished_) return;
   if (rules_.receive) {
     receive();
@@ -92,7 +98,7 @@ void Relay::take_input() {
     if (input_failed(io)) return;
     if (io.kind == Io::Kind::end) input_ended_ = true;
     send();
-    if (io.kind == Io::Kind::again) return;
+    if (io.kind == Io::Kind::again || up_.source_drained()) return;
   }
 }
 
@@ -109,9 +115,12 @@ bool Relay::input_failed(const Io& io) {
 
 void Relay::on_output(Ready ready) {
   if (ready.error || ready.hangup) return finish_output_failed(EPIPE);  // row 7
+  const bool held_up = down_.wants_output();
+  down_.output_ready();
   const Io io = down_.drain();
   if (io.kind == Io::Kind::error) return finish_output_failed(io.code);
-  last_activity_ = now();
+  if (io.kind == Io::Kind::bytes) last_activity_ = now();
+  if (held_up && !down_.wants_output()) receive();
   settle();
 }
 
@@ -129,7 +138,7 @@ void Relay::receive() {
     }
     const Io out = down_.drain();
     if (out.kind == Io::Kind::error) return finish_output_failed(out.code);
-    if (io.kind == Io::Kind::again) return;
+    if (io.kind == Io::Kind::again || down_.source_drained()) return;
   }
 }
 
@@ -191,17 +200,16 @@ void Relay::settle() {
   const bool unsent = send_error_ != 0 && (net_ended_ || !rules_.receive);
   if (unsent && !owes_output()) {
     return finish(Error{ErrorKind::failed, "send", "", send_error_,
-                        fmt::format("{}: {} B read from {} were not accepted by the kernel",
-                                    net_.error_text(send_error_), up_.in_hand(), rules_.input_name)},
+                        fmt::format("{}: {} B of {} were not accepted by the kernel",
+                                    net_.error_text(send_error_), up_.left(), rules_.input_name)},
                   true);
   }
-  if (net_error_ != 0 && !owes_output())  // row 5
-    return finish(Error{ErrorKind::failed, "recv", "", net_error_,
-                        up_.in_hand() == 0
-                            ? net_.error_text(net_error_)
-                            : fmt::format("{}: {} B read from {} were not sent", net_.error_text(net_error_),
-                                          up_.in_hand(), rules_.input_name)},
-                  true);
+  if (net_error_ != 0 && !owes_output()) {  // row 5
+    std::string why = net_.error_text(net_error_);
+    if (const std::uint64_t left = rules_.send ? up_.left() : 0; left > 0)
+      why += fmt::format(": {} B of {} were not sent", left, rules_.input_name);
+    return finish(Error{ErrorKind::failed, "recv", "", net_error_, std::move(why)}, true);
+  }
   if (rules_.send && sent_all() && send_error_ == 0 && net_error_ == 0) {
     if (!half_closed_ && (!rules_.receive || rules_.half_close)) {
       half_closed_ = true;
@@ -371,6 +379,26 @@ RelayResult Relay::end_now(bool reset) {
 
 void Relay::tell(std::string_view call, std::string text) const {
   if (rules_.steps != nullptr) rules_.steps->step({call, net_.write_fd(), std::move(text), "ok", {}});
+}
+
+void Relay::tell_ways() const {
+  if (rules_.send)
+    tell(call_name(up_.way()), describe(up_.way(), rules_.input_name, local_.raw_input().kind, "the socket",
+                                        net_.raw_output().kind));
+  if (rules_.receive)
+    tell(call_name(down_.way()), describe(down_.way(), "the socket", net_.raw_input().kind,
+                                          rules_.output_name, local_.raw_output().kind));
+}
+
+std::function<void(Way, int)> Relay::tell_of_fall_back(std::string_view which) const {
+  return [this, which](Way way, int code) {
+    if (rules_.steps != nullptr)
+      rules_.steps->step({call_name(way),
+                          net_.write_fd(),
+                          fmt::format("what is {} is copied from here on", which),
+                          errno_text(code),
+                          {}});
+  };
 }
 
 }  // namespace pier

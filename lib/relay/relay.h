@@ -123,6 +123,8 @@ class Relay {
   void finish(std::optional<Error> error, bool reset);
   void finish_output_failed(int code);
   void tell(std::string_view call, std::string text) const;
+  void tell_ways() const;
+  [[nodiscard]] std::function<void(Way, int)> tell_of_fall_back(std::string_view which) const;
 
   Loop& loop_;
   Stream& net_;

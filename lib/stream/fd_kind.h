@@ -2,6 +2,9 @@
 // move its bytes.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 namespace pier {
 
 enum class FdKind : unsigned char { regular, null_device, terminal, pipe, socket, other };
@@ -17,5 +20,9 @@ struct RawEnd {
 
   [[nodiscard]] bool valid() const { return fd >= 0; }
 };
+
+// How many bytes a descriptor still has to give, where the kernel tells: the rest of a regular file from its
+// offset on, and what waits in a pipe (FIONREAD).
+[[nodiscard]] std::optional<std::uint64_t> bytes_waiting(const RawEnd& end);
 
 }  // namespace pier

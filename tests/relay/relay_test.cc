@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <optional>
 
 #include "stream/socket_stream.h"
@@ -17,6 +18,8 @@ namespace {
 // the other end of N.
 class RelayTest : public testing::Test {
  protected:
+  RelayTest() { std::signal(SIGPIPE, SIG_IGN); }  // as in the commands
+
   void connect(FdPair pair) {
     net_ = std::make_unique<SocketStream>(std::move(pair.first));
     peer_ = std::move(pair.second);
