@@ -53,6 +53,7 @@ int run_for_datagrams(Run& run, Connected connected) {
   DatagramExecPlan plan;
   plan.program = *run.program;
   plan.idle_timeout = run.app.args.duration("idle-timeout");
+  plan.taps = run.news.taps();
   plan.steps = run.news.steps();
   std::vector<Fd> sockets;
   sockets.push_back(std::move(connected.fd));

@@ -42,6 +42,7 @@ int run_for_datagrams(Run& run, Listener listener, const Plan& plan) {
   serve.keep_open = plan.keep_open;
   serve.idle_timeout = run.app.args.duration("idle-timeout");
   serve.accept_timeout = run.app.args.duration("accept-timeout");
+  serve.taps = run.news.taps();
   serve.steps = run.news.steps();
   std::vector<Fd> sockets;
   for (Listener::Bound& bound : listener.sockets()) sockets.push_back(std::move(bound.fd));
@@ -53,9 +54,9 @@ int run_for_datagrams(Run& run, Listener listener, const Plan& plan) {
                         });
   if (const auto started = programs.start(); !started) return run.news.end(run.app, started.error());
   run.loop.run();
-  if (run.signal == 0) return run.news.end(run.app, ended);
+  if (!run.ended_from_outside()) return run.news.end(run.app, ended);
   programs.end_now();
-  return run.news.end_by_signal(run.app, run.signal);
+  return run.end_from_outside();
 }
 
 int serve_datagrams(Run& run, Listener listener, const Plan& plan) {

@@ -46,6 +46,7 @@ struct DatagramExec::Peer {
   std::vector<std::byte> pending;            // a datagram for which the socket had no room
   bool waiting = false;
   RelayResult result;
+  Taps taps;
   TimePoint started = now();
   TimePoint last_activity = now();
 };
@@ -108,6 +109,7 @@ bool DatagramExec::receive_one(std::size_t index) {
   if (peer == nullptr) return true;
   peer->last_activity = now();
   const auto count = static_cast<std::size_t>(size);
+  if (peer->taps.received) peer->taps.received(std::span(buffer, count));
   if (count == 0 || peer->queue.size() == kMostQueued) return true;
   peer->queue.emplace_back(buffer, buffer + count);
   if (peer->queue.size() == 1) give(*peer);
@@ -138,6 +140,7 @@ DatagramExec::Peer* DatagramExec::add_peer(std::size_t index, const SocketAddres
   Peer& peer = *added;
   peer.key = {index, bytes_of(address)};
   peer.session = {next_id_++, address, local_address(sockets_[index].get()), true};
+  if (plan_.taps) peer.taps = plan_.taps(peer.session);
   peers_.emplace(peer.key, std::move(added));
   observer_.connected(peer.session);
   // With one peer only, the kernel keeps strangers out and tells of ICMP errors.
@@ -243,6 +246,7 @@ DatagramExec::Sent DatagramExec::send(Peer& peer) {
   peer.last_activity = now();
   if (code == 0) {
     peer.result.sent += static_cast<std::uint64_t>(sent);
+    if (peer.taps.sent) peer.taps.sent(peer.pending);
   } else if (code == EMSGSIZE) {
     observer_.note(fmt::format("{}: a message of {} B is no datagram: too long; it was dropped",
                                peer.session.peer.to_string(), peer.pending.size()));

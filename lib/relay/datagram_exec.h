@@ -22,16 +22,18 @@
 #include "net/step.h"
 #include "relay/child.h"
 #include "relay/program.h"
+#include "relay/relay.h"
 #include "relay/result.h"
 
 namespace pier {
 
 struct DatagramExecPlan {
   Program program;
-  std::optional<std::size_t> descriptors;  // as for Children
-  bool keep_open = false;                  // a server: everybody who writes; otherwise the first alone
-  std::optional<Duration> idle_timeout;    // no datagram either way for so long ends that peer
-  std::optional<Duration> accept_timeout;  // a server: the first datagram must come within
+  std::optional<std::size_t> descriptors;    // as for Children
+  bool keep_open = false;                    // a server: everybody who writes; otherwise the first alone
+  std::optional<Duration> idle_timeout;      // no datagram either way for so long ends that peer
+  std::optional<Duration> accept_timeout;    // a server: the first datagram must come within
+  std::function<Taps(const Session&)> taps;  // what sees each peer's datagrams; may be empty
   StepSink* steps = nullptr;
 };
 

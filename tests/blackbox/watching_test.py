@@ -146,6 +146,15 @@ class HexDump(TestCase):
         self.assertEqual([(mark, bytes_of(lines)) for mark, _, lines in chunks(dump)],
                          [("<", b"echo"), (">", b"echo")])
 
+    def test_programs_for_datagrams_are_seen_too(self):
+        dump = self.tmp() / "dump"
+        server = self.listen("-u", "-k", "--hex-dump", dump, "0", "--exec", "--", "cat", stdin=DEVNULL)
+        peer = self.raw_connect(("127.0.0.1", server.port), kind=socket.SOCK_DGRAM)
+        peer.send(b"echo")
+        self.assertEqual(peer.recv(100), b"echo")
+        self.assertEqual([(mark, bytes_of(lines)) for mark, _, lines in chunks(dump)],
+                         [("<", b"echo"), (">", b"echo")])
+
     def test_to_a_passed_descriptor_and_to_a_free_stdout(self):
         listener = self.raw_listener()
         port = listener.getsockname()[1]
@@ -206,7 +215,7 @@ class LimitRate(TestCase):
         listener = self.raw_listener()
         program = self.connect("--limit-rate", "1k", "127.0.0.1", listener.getsockname()[1])
         peer = self.accept(listener)
-        program.write(pattern(100000))
+        program.write(pattern(10000))
         recv_exactly(peer, 500)
         before = program.cpu_ticks()
         recv_exactly(peer, 500)

@@ -27,7 +27,8 @@ class HubTest : public testing::Test {
 
   Fd join(Hub::ClientId id) {
     FdPair pair = make_tcp_pair();
-    hub_->add(Session{.id = id, .peer = {}, .local = {}}, std::make_unique<SocketStream>(std::move(pair.first)));
+    hub_->add(Session{.id = id, .peer = {}, .local = {}},
+              std::make_unique<SocketStream>(std::move(pair.first)));
     return std::move(pair.second);
   }
 
