@@ -34,6 +34,18 @@ constexpr Flag kFlags[] = {
      .brief = "how many may wait to be accepted (default: 4096, cut by the kernel)",
      .min = 1,
      .max = 65535},
+    {.name = "allow",
+     .value = "SET|@FILE",
+     .kind = ValueKind::text,
+     .group = "Who may come",
+     .brief = "only these hosts: CIDR, ranges, addresses, names; may be repeated",
+     .repeats = true},
+    {.name = "deny",
+     .value = "SET|@FILE",
+     .kind = ValueKind::text,
+     .group = "Who may come",
+     .brief = "not these hosts, allowed or not; may be repeated",
+     .repeats = true},
     {.name = "port-file",
      .value = "FILE",
      .kind = ValueKind::file,
@@ -91,12 +103,15 @@ constexpr ExitNote kExits[] = {
     {"141", "stdout was closed by its reader"},
 };
 constexpr std::string_view kConflicts[] = {
-    "ipv4 ipv6",          "send-only recv-only", "unix public",       "unix port-file",
-    "unix ipv4",          "unix ipv6",           "udp max-accepts",   "udp backlog",
-    "exec sh-exec",       "exec send-only",      "exec recv-only",    "exec no-half-close",
-    "exec keep-stdin",    "sh-exec send-only",   "sh-exec recv-only", "sh-exec no-half-close",
-    "sh-exec keep-stdin", "send recv-only",      "recv send-only",    "exec send",
-    "exec recv",          "sh-exec send",        "sh-exec recv"};
+    "ipv4 ipv6",          "send-only recv-only", "unix public",
+    "unix port-file",     "unix allow",          "unix deny",
+    "unix ipv4",          "unix ipv6",           "udp max-accepts",
+    "udp backlog",        "exec sh-exec",        "exec send-only",
+    "exec recv-only",     "exec no-half-close",  "exec keep-stdin",
+    "sh-exec send-only",  "sh-exec recv-only",   "sh-exec no-half-close",
+    "sh-exec keep-stdin", "send recv-only",      "recv send-only",
+    "exec send",          "exec recv",           "sh-exec send",
+    "sh-exec recv"};
 
 constexpr Command kCommand{
     .name = "pier-listen",
@@ -129,6 +144,9 @@ int run(App& app) {
     loop.stop();
   });
   if (!signals) return run.news.end(app, signals.error());
+  auto hosts = server::read_host_rules(app);
+  if (!hosts) return run.news.end(app, hosts.error());
+  run.hosts = std::move(*hosts);
   run.program = std::move(*program);
   run.descriptors = descriptor_limit();
   if (const auto made = (*ends)->prepare(); !made) return run.news.end(app, made.error());

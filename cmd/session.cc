@@ -164,6 +164,7 @@ Result<std::unique_ptr<News>> News::open(const App& app, std::string_view role, 
   options.events = news->events_.get();
   options.steps = news->explain_.get();
   options.say = [&app](std::string_view line) { app.note(line); };
+  options.detail = [&app](std::string_view line) { app.detail(line); };
   options.port_word = [&host = news->host_](std::uint16_t port) {
     return host.is_ephemeral(port) ? std::string("ephemeral") : std::string(to_string(port_class(port)));
   };
@@ -183,7 +184,7 @@ int News::end_with(int exit_code) {
   if (!events_) return exit_code;
   JsonObject record("summary");
   record.boolean("complete", exit_code == kExitYes).number("exit", exit_code);
-  record.number("sessions", report_->sessions());
+  record.number("sessions", report_->sessions()).number("refused", report_->refusals());
   record.number("bytes_in", report_->received()).number("bytes_out", report_->sent());
   record.real("elapsed_s", seconds(now() - started_));
   events_->write(record);

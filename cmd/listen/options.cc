@@ -11,6 +11,10 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
   const bool ip = endpoint.transport == Transport::tcp || endpoint.transport == Transport::udp;
   if (args.has("public") && !ip)
     return usage_error("--public", endpoint.to_string(), "only an Internet address can be open to others");
+  for (const std::string_view flag : {"allow", "deny"})
+    if (args.has(flag) && !ip)
+      return usage_error("--" + std::string(flag), endpoint.to_string(),
+                         "only Internet clients have an address to judge");
   if (!is_datagram(endpoint.transport)) return {};
   for (const std::string_view flag : {"max-accepts", "backlog"})
     if (args.has(flag))

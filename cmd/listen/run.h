@@ -3,6 +3,7 @@
 
 #include "cmd/listen/options.h"
 #include "cmd/session.h"
+#include "net/hostmatch.h"
 
 namespace pier::server {
 
@@ -11,6 +12,7 @@ struct Run {
   News& news;
   Loop& loop;
   LocalEnds& ends;
+  HostRules hosts = {};                 // of --allow and --deny
   std::optional<Program> program = {};  // of --exec or --sh-exec
   std::size_t descriptors = 0;          // the limit that we have found, and a program gets
   int signal = 0;                       // SIGINT or SIGTERM, once it came
@@ -20,6 +22,9 @@ struct Run {
   // Tells the end, as News::end does, for such a run.
   int end_from_outside();
 };
+
+// Reads the lists of --allow and --deny, and looks up their names, once.
+[[nodiscard]] Result<HostRules> read_host_rules(const App& app);
 
 // Opens the sockets; a taken address is told with its owner.
 [[nodiscard]] Result<Listener> open_listener(const ListenPlan& plan);

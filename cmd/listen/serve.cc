@@ -18,6 +18,7 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   serve.keep_open = plan.keep_open;
   serve.max_accepts = run.app.args.number("max-accepts");
   serve.accept_timeout = run.app.args.duration("accept-timeout");
+  serve.hosts = run.hosts;
   std::unique_ptr<Service> service;
   if (run.program)
     service = std::make_unique<ExecService>(run.loop, *run.program, run.descriptors, serve.rules);
@@ -43,6 +44,7 @@ int run_for_datagrams(Run& run, Listener listener, const Plan& plan) {
   serve.idle_timeout = run.app.args.duration("idle-timeout");
   serve.accept_timeout = run.app.args.duration("accept-timeout");
   serve.taps = run.news.taps();
+  serve.hosts = run.hosts;
   serve.steps = run.news.steps();
   std::vector<Fd> sockets;
   for (Listener::Bound& bound : listener.sockets()) sockets.push_back(std::move(bound.fd));
@@ -63,6 +65,7 @@ int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
   if (run.program) return run_for_datagrams(run, std::move(listener), plan);
   DatagramPlan serve;
   serve.rules = relay_rules(run.app, run.ends, true, run.news);
+  serve.hosts = run.hosts;
   serve.keep_open = plan.keep_open;
   serve.reply_timeout = run.app.args.duration("reply-timeout").value_or(serve.reply_timeout);
   serve.accept_timeout = run.app.args.duration("accept-timeout");

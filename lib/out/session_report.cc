@@ -108,6 +108,19 @@ void SessionReport::closed(const Session& session, const RelayResult& result) {
                            end));
 }
 
+void SessionReport::refused(const SocketAddress& peer, std::string_view why) {
+  ++refusals_;
+  if (options_.events != nullptr) {
+    JsonObject record("refused");
+    if (peer.is_ip())
+      record.text("remote_addr", peer.ip().to_string()).number("remote_port", peer.port());
+    else
+      record.text("remote_addr", peer.to_string()).null("remote_port");
+    options_.events->write(record.text("reason", why));
+  }
+  options_.detail(fmt::format("{} refused: {}", peer.to_string(), why));
+}
+
 void SessionReport::note(std::string_view text) {
   options_.say(text);
   if (options_.events != nullptr) options_.events->write(JsonObject("note").text("text", text));

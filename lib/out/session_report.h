@@ -15,9 +15,10 @@ struct SessionReportOptions {
   bool announce = false;  // a line when somebody connects and another when it ends
   bool summary = false;   // one line for each session in the fixed form of --summary, in place of the latter
   std::string_view role;  // what the peer is to us: "client" or "server"
-  EventLog* events = nullptr;                 // not owned
-  StepSink* steps = nullptr;                  // not owned: told of the roles, and of each close
-  std::function<void(std::string_view)> say;  // puts one line on stderr, unless -q
+  EventLog* events = nullptr;                    // not owned
+  StepSink* steps = nullptr;                     // not owned: told of the roles, and of each close
+  std::function<void(std::string_view)> say;     // puts one line on stderr, unless -q
+  std::function<void(std::string_view)> detail;  // the same, only with -v
   std::function<std::string(std::uint16_t)>
       port_word;  // "ephemeral", "registered": the class of a peer's port
 };
@@ -28,8 +29,10 @@ class SessionReport final : public SessionObserver {
 
   void connected(const Session& session) override;
   void closed(const Session& session, const RelayResult& result) override;
+  void refused(const SocketAddress& peer, std::string_view why) override;
   void note(std::string_view text) override;
 
+  [[nodiscard]] std::uint64_t refusals() const { return refusals_; }
   [[nodiscard]] std::uint64_t sessions() const { return sessions_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
@@ -40,6 +43,7 @@ class SessionReport final : public SessionObserver {
 
   SessionReportOptions options_;
   std::uint64_t sessions_ = 0;
+  std::uint64_t refusals_ = 0;
   std::uint64_t received_ = 0;
   std::uint64_t sent_ = 0;
 };

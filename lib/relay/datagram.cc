@@ -95,8 +95,13 @@ bool DatagramRelay::receive_one(std::size_t index) {
     if (errno != EAGAIN && errno != EWOULDBLOCK) socket_failed(errno);
     return false;
   }
+  const SocketAddress sender = SocketAddress::from(from, from_size);
+  if (server_ && !plan_.hosts.admit(sender)) {
+    observer_.refused(sender, "not allowed");
+    return true;
+  }
   last_activity_ = now();
-  Peer* const peer = peer_from(index, SocketAddress::from(from, from_size));
+  Peer* const peer = peer_from(index, sender);
   if (peer == nullptr) return true;  // a stranger, while we are with another
   peer->received += static_cast<std::uint64_t>(size);
   const std::span<const std::byte> datagram(buffer, static_cast<std::size_t>(size));

@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "event/loop.h"
+#include "net/hostmatch.h"
 #include "relay/relay.h"
 #include "relay/result.h"
 #include "stream/filters.h"
@@ -27,6 +28,7 @@ struct DatagramPlan {
   bool keep_open = false;  // a server: go on for ever, with every peer
   // After the input's end, how long to wait for a reply, and after each reply for another.
   Duration reply_timeout = std::chrono::seconds(1);
+  HostRules hosts = {};                    // a server: what others write is dropped
   std::optional<Duration> accept_timeout;  // a server: the first datagram must come within
 };
 

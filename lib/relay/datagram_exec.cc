@@ -105,7 +105,12 @@ bool DatagramExec::receive_one(std::size_t index) {
                       reinterpret_cast<sockaddr*>(&from), &from_size);
   });
   if (size < 0) return false;
-  Peer* const peer = peer_from(index, SocketAddress::from(from, from_size));
+  const SocketAddress sender = SocketAddress::from(from, from_size);
+  if (!only_peer_ && !plan_.hosts.admit(sender)) {
+    observer_.refused(sender, "not allowed");
+    return true;
+  }
+  Peer* const peer = peer_from(index, sender);
   if (peer == nullptr) return true;
   peer->last_activity = now();
   const auto count = static_cast<std::size_t>(size);

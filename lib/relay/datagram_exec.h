@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "event/loop.h"
 #include "net/address.h"
+#include "net/hostmatch.h"
 #include "net/step.h"
 #include "relay/child.h"
 #include "relay/program.h"
@@ -34,6 +35,7 @@ struct DatagramExecPlan {
   std::optional<Duration> idle_timeout;      // no datagram either way for so long ends that peer
   std::optional<Duration> accept_timeout;    // a server: the first datagram must come within
   std::function<Taps(const Session&)> taps;  // what sees each peer's datagrams; may be empty
+  HostRules hosts = {};                      // a server: what others write is dropped
   StepSink* steps = nullptr;
 };
 

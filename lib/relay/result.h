@@ -38,6 +38,8 @@ class SessionObserver {
   virtual ~SessionObserver() = default;
   virtual void connected(const Session& session) = 0;
   virtual void closed(const Session& session, const RelayResult& result) = 0;
+  // Somebody came and was sent away, before any session: `why` is a short phrase ("not allowed").
+  virtual void refused(const SocketAddress& peer, std::string_view why) = 0;
   // Something a person should know that ends nothing: "no free descriptor: not accepting for now".
   virtual void note(std::string_view text) = 0;
 };

@@ -52,8 +52,17 @@ void Server::accept_from(Listener::Bound& bound) {
       told_of_descriptors_ = false;
       return;
     }
-    take(std::move(**accepted), bound);
+    if (plan_.hosts.admit((*accepted)->peer))
+      take(std::move(**accepted), bound);
+    else
+      refuse(**accepted);
   }
+}
+
+// A reset, so that nobody takes the silence for an answer.
+void Server::refuse(const Accepted& accepted) {
+  reset_on_close(accepted.fd.get());
+  observer_.refused(accepted.peer, "not allowed");
 }
 
 void Server::take(Accepted accepted, const Listener::Bound& bound) {

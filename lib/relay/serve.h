@@ -10,6 +10,7 @@
 
 #include "event/listener.h"
 #include "event/loop.h"
+#include "net/hostmatch.h"
 #include "net/options.h"
 #include "net/socket.h"
 #include "relay/hub.h"
@@ -26,6 +27,7 @@ struct ServePlan {
   bool keep_open = false;           // clients one after another and at once; otherwise one
   std::optional<std::uint64_t>
       max_accepts;             // with keep_open: then no more are taken, and it ends with the last
+  HostRules hosts = {};        // others are reset at once, and are no client
   Service* service = nullptr;  // who gets the clients, in place of this process's input and output; not owned
   std::optional<Duration> accept_timeout;  // nobody connected, and nobody coming, for so long
 };
@@ -50,6 +52,7 @@ class Server {
 
  private:
   void accept_from(Listener::Bound& bound);
+  void refuse(const Accepted& accepted);
   void take(Accepted accepted, const Listener::Bound& bound);
   void serve_one(Fd fd, const Session& session);
   void join_hub(Fd fd, const Session& session);

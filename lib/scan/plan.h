@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "net/address.h"
+#include "net/targets.h"
 #include "ports/port_set.h"
 #include "scan/order.h"
-#include "scan/targets.h"
 
 namespace pier {
 

@@ -1,7 +1,7 @@
 // The target grammar: whatever the text, an error that quotes it on one line, or ranges that are in order.
 #include <cstdlib>
 
-#include "scan/target_grammar.h"
+#include "net/target_grammar.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

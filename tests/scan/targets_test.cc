@@ -1,4 +1,4 @@
-#include "scan/targets.h"
+#include "net/targets.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

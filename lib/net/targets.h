@@ -1,4 +1,4 @@
-// Which hosts a scan asks: the words of a command line turned into a set of addresses.
+// Sets of hosts: the words of a command line turned into a set of addresses.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "scan/address_set.h"
-#include "scan/target_grammar.h"
+#include "net/address_set.h"
+#include "net/target_grammar.h"
 
 namespace pier {
 

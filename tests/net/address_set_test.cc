@@ -1,4 +1,4 @@
-#include "scan/address_set.h"
+#include "net/address_set.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "scan/target_grammar.h"
+#include "net/target_grammar.h"
 
 #include <array>
 #include <optional>
@@ -9,6 +9,7 @@
 namespace pier {
 namespace {
 
+constexpr std::string_view kNoPort = "has a port: a host stands here alone; a scan's ports are given by -p";
 constexpr std::string_view kBlanks = " \t\r\n\v\f";
 // A list of more runs than this takes more memory than a set is worth.
 constexpr std::uint64_t kMostRuns = 1U << 20;
@@ -141,7 +142,7 @@ Result<void> add_bracketed(std::string_view item, TargetSpec& into) {
   if (rest.empty()) return add_ends(item, *first, *first, into);
   if (rest.front() == '/')
     return add_block(item, std::string(item.substr(1, close - 1)) + std::string(rest), into);
-  if (rest.front() == ':') return bad(item, "has a port: ports are given by -p");
+  if (rest.front() == ':') return bad(item, kNoPort);
   const auto last = rest.front() == '-' ? inner(rest.substr(1)) : std::nullopt;
   if (!last) return bad(item, kFits);
   return add_ends(item, *first, *last, into);
@@ -177,15 +178,14 @@ Result<void> parse_target(std::string_view item, TargetSpec& into) {
   if (item == "-" || item.front() == '@') return bad(item, "a list cannot name another list");
   if (item.front() == '[') return add_bracketed(item, into);
   if (item.find("://") != std::string_view::npos)
-    return bad(item, "an URL: give its host, and its port by -p");
+    return bad(item, "an URL: a host stands here alone; a scan's ports are given by -p");
   if (item.find('/') != std::string_view::npos) return add_block(item, item, into);
   if (const auto address = IpAddress::parse(item)) return add_ends(item, *address, *address, into);
   if (const auto ends = split_range(item)) return add_ends(item, ends->front(), ends->back(), into);
   const std::size_t colon = item.find(':');
   if (colon != std::string_view::npos) {
     const bool one = item.find(':', colon + 1) == std::string_view::npos;
-    return bad(item,
-               one ? "has a port: ports are given by -p" : "not an IPv6 address, or a range A-B of them");
+    return bad(item, one ? kNoPort : std::string_view("not an IPv6 address, or a range A-B of them"));
   }
   if (item.find_first_not_of("0123456789.-") == std::string_view::npos) {
     const auto octets = parse_octets(item);

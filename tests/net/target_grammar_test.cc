@@ -1,4 +1,4 @@
-#include "scan/target_grammar.h"
+#include "net/target_grammar.h"
 
 #include <gtest/gtest.h>
 

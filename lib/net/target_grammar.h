@@ -1,4 +1,4 @@
-// The one grammar of target sets: what a user may write for the hosts to scan, or to leave out.
+// The one grammar of target sets: what a user may write for hosts: to scan, to leave out, to let in.
 //
 //   db.example   192.0.2.7   10.0.0.0/24   10.0.0.1-5   10.0.0-3.1-254   10.0.0.9-10.0.1.20
 //   2001:db8::7  2001:db8::/120   [2001:db8::1]-[2001:db8::ff]   fe80::1%eth0
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "scan/address_set.h"
+#include "net/address_set.h"
 
 namespace pier {
 
