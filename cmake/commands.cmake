@@ -14,12 +14,16 @@ function(pier_command name source)
 endfunction()
 
 add_library(pier_session STATIC cmd/session.cc cmd/local_ends.cc)
+# What TLS needs, apart, for those who speak it.
+add_library(pier_tls_options STATIC cmd/tls_options.cc)
+target_include_directories(pier_tls_options PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(pier_tls_options PUBLIC pier_cli pier_tls)
 target_include_directories(pier_session PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(pier_session PUBLIC pier_cli pier_core)
 
 pier_command(pier pier.cc)
-pier_command(pier-listen listen.cc pier_session pier_host)
-pier_command(pier-connect connect.cc pier_session)
+pier_command(pier-listen listen.cc pier_session pier_tls_options pier_host)
+pier_command(pier-connect connect.cc pier_session pier_tls_options)
 pier_command(pier-scan scan.cc pier_session)
 pier_command(pier-whoami-port whoami_port.cc pier_session pier_host)
 pier_command(pier-classify-port classify_port.cc)

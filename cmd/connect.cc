@@ -4,6 +4,7 @@
 #include "cmd/connect/events.h"
 #include "cmd/connect/flags.h"
 #include "cmd/connect/run.h"
+#include "cmd/connect/tls.h"
 #include "cmd/session_flags.h"
 
 namespace pier {
@@ -44,6 +45,14 @@ constexpr Flag kFlags[] = {
     flag::kTos,
     flag::kLimitRate,
     flag::kHexDump,
+    flag::kTls,
+    flag::kInsecure,
+    flag::kCa,
+    flag::kPin,
+    flag::kServerName,
+    flag::kAlpn,
+    flag::kCert,
+    flag::kKey,
     flag::kSummary,
     flag::kEvents,
     kExplainFlag,
@@ -58,6 +67,7 @@ constexpr Example kExamples[] = {
     {"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | pier-connect www.example 80", "ask, half-close, read the answer"},
     {"pier-connect --check db:5432 cache:6379", "are they up? one row each; 0 yes, 1 no, 3 can't tell"},
     {"pier-connect --wait 30s db:5432 -- ./run-tests", "run the tests once the database accepts connections"},
+    {"pier-connect --tls imap.example 993", "TLS, and only with a server that is who it says"},
     {"pier-connect -u 192.0.2.53 5353 < query", "one datagram, and the replies of a second"},
 };
 constexpr ExitNote kExits[] = {
@@ -74,6 +84,8 @@ constexpr ExitNote kExits[] = {
 };
 constexpr std::string_view kConflicts[] = {
     "ipv4 ipv6",
+    "udp tls",
+    "insecure ca pin",
     "send-only recv-only",
     "unix source-port",
     "check send-only",
@@ -122,6 +134,7 @@ constexpr Command kCommand{
     .exits = kExits,
     .conflicts = kConflicts,
     .runs_command = true,
+    .libraries = tls_libraries,
     .operand = ValueKind::host,
 };
 
@@ -160,7 +173,10 @@ int run(App& app) {
     };
   }
   const bool command = !app.args.command.empty() && !app.args.has("exec");
-  if (app.args.has("check") || command || plan->dials.size() > 1) return client::check(run, *plan);
+  const bool checks = app.args.has("check") || command || plan->dials.size() > 1;
+  const auto tls = client::Tls::prepare(run, *plan, !checks);
+  if (!tls) return run.news.end(app, tls.error());
+  if (checks) return client::check(run, *plan);
   return client::talk(run, plan->dials.front());
 }
 

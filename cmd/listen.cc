@@ -77,6 +77,10 @@ constexpr Flag kFlags[] = {
     flag::kTos,
     flag::kLimitRate,
     flag::kHexDump,
+    flag::kTls,
+    flag::kCert,
+    flag::kKey,
+    flag::kClientCa,
     flag::kSummary,
     flag::kEvents,
     kExplainFlag,
@@ -90,11 +94,12 @@ constexpr Example kExamples[] = {
     {"pier-listen -k --recv-only :5140 | grep -i error", "gather lines from many clients"},
     {"pier-listen -k 9000 --exec -- wc -c", "a program for each client, as its stdin and stdout"},
     {"pier-listen -u 5353", "datagrams; answers go to the first who writes"},
+    {"pier-listen --tls 8443 > secret.pdf", "TLS; its fingerprint, printed, is what clients give to --pin"},
     {"pier-listen unix:/run/user/1000/demo.sock", "a Unix socket"},
 };
 constexpr ExitNote kExits[] = {
     {"0", "the client was served; with --max-accepts, all of them"},
-    {"1", "the client reset the connection, or bytes could not be sent or written"},
+    {"1", "the client reset the connection, was no TLS client, or bytes could not be sent or written"},
     {"2", "wrong usage; the port is taken or may not be bound; stdin can't be read"},
     {"124", "--accept-timeout or --idle-timeout passed"},
     {"126, 127", "the program of --exec could not be run, was not found"},
@@ -102,16 +107,32 @@ constexpr ExitNote kExits[] = {
     {"130, 143", "SIGINT, SIGTERM"},
     {"141", "stdout was closed by its reader"},
 };
-constexpr std::string_view kConflicts[] = {
-    "ipv4 ipv6",          "send-only recv-only", "unix public",
-    "unix port-file",     "unix allow",          "unix deny",
-    "unix ipv4",          "unix ipv6",           "udp max-accepts",
-    "udp backlog",        "exec sh-exec",        "exec send-only",
-    "exec recv-only",     "exec no-half-close",  "exec keep-stdin",
-    "sh-exec send-only",  "sh-exec recv-only",   "sh-exec no-half-close",
-    "sh-exec keep-stdin", "send recv-only",      "recv send-only",
-    "exec send",          "exec recv",           "sh-exec send",
-    "sh-exec recv"};
+constexpr std::string_view kConflicts[] = {"ipv4 ipv6",
+                                           "udp tls",
+                                           "send-only recv-only",
+                                           "unix public",
+                                           "unix port-file",
+                                           "unix allow",
+                                           "unix deny",
+                                           "unix ipv4",
+                                           "unix ipv6",
+                                           "udp max-accepts",
+                                           "udp backlog",
+                                           "exec sh-exec",
+                                           "exec send-only",
+                                           "exec recv-only",
+                                           "exec no-half-close",
+                                           "exec keep-stdin",
+                                           "sh-exec send-only",
+                                           "sh-exec recv-only",
+                                           "sh-exec no-half-close",
+                                           "sh-exec keep-stdin",
+                                           "send recv-only",
+                                           "recv send-only",
+                                           "exec send",
+                                           "exec recv",
+                                           "sh-exec send",
+                                           "sh-exec recv"};
 
 constexpr Command kCommand{
     .name = "pier-listen",
@@ -122,6 +143,7 @@ constexpr Command kCommand{
     .exits = kExits,
     .conflicts = kConflicts,
     .runs_command = true,
+    .libraries = tls_libraries,
 };
 
 int run(App& app) {
@@ -149,6 +171,8 @@ int run(App& app) {
   run.hosts = std::move(*hosts);
   run.program = std::move(*program);
   run.descriptors = descriptor_limit();
+  const auto tls = server::prepare_tls(run, *plan);
+  if (!tls) return run.news.end(app, tls.error());
   if (const auto made = (*ends)->prepare(); !made) return run.news.end(app, made.error());
   run.news.settles(**ends);
   if (plan->keep_open) raise_descriptor_limit();

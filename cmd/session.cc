@@ -34,13 +34,8 @@ Result<std::optional<Family>> family_of(const Parsed& args, const Endpoint& endp
 }
 
 Result<Endpoint> endpoint_of(std::span<const std::string> words, const Parsed& args, bool port_zero) {
-  auto endpoint = parse_endpoint(
+  return parse_endpoint(
       words, {.transport = transport_of(args), .port_zero = port_zero, .services = registry_names()});
-  if (!endpoint) return endpoint;
-  if (endpoint->tls)
-    return usage_error("endpoint", words.front(),
-                       "TLS is not spoken by this version; tcp:// connects without it");
-  return endpoint;
 }
 
 Result<SocketOptions> socket_options_of(const Parsed& args, const Endpoint& endpoint) {

@@ -33,7 +33,7 @@ namespace pier {
 // What -4 or -6 asks for; a usage error when the endpoint's literal address is of the other family.
 [[nodiscard]] Result<std::optional<Family>> family_of(const Parsed& args, const Endpoint& endpoint);
 
-// The operands as one endpoint, with what this version does not speak refused.
+// The operands as one endpoint.
 [[nodiscard]] Result<Endpoint> endpoint_of(std::span<const std::string> words, const Parsed& args,
                                            bool port_zero);
 

@@ -3,6 +3,7 @@
 #include <net/if.h>
 
 #include "cmd/session.h"
+#include "cmd/tls_options.h"
 #include "ports/registry.h"
 
 namespace pier::client {
@@ -81,6 +82,16 @@ Result<std::vector<Endpoint>> endpoints_of(const Parsed& args) {
   return endpoints;
 }
 
+// nullopt where the endpoint is spoken to without TLS.
+Result<std::optional<std::string>> server_name_of(const Parsed& args, const Endpoint& endpoint) {
+  const auto tls = wants_tls(args, endpoint);
+  if (!tls) return std::unexpected(tls.error());
+  if (!*tls) return std::nullopt;
+  auto name = tls_server_name(args, endpoint);
+  if (!name) return std::unexpected(name.error());
+  return *name;
+}
+
 }  // namespace
 
 Result<Plan> make_plan(const Parsed& args) {
@@ -103,7 +114,12 @@ Result<Plan> make_plan(const Parsed& args) {
       if (args.has(flag))
         return usage_error("--" + std::string(flag), *args.text(flag), "nothing is sent or received here");
   Plan plan;
+  bool any_tls = false;
   for (Endpoint& endpoint : *endpoints) {
+    auto server_name = server_name_of(args, endpoint);
+    if (!server_name) return std::unexpected(server_name.error());
+    any_tls = any_tls || server_name->has_value();
+    plan.server_names.push_back(std::move(*server_name));
     auto family = family_of(args, endpoint);
     if (!family) return std::unexpected(family.error());
     auto source = source_of(args, endpoint);
@@ -123,6 +139,9 @@ Result<Plan> make_plan(const Parsed& args) {
     dial.wait = args.duration("wait");
     plan.dials.push_back(std::move(dial));
   }
+  auto tls = tls_client_plan(args, any_tls);
+  if (!tls) return std::unexpected(tls.error());
+  plan.tls = std::move(*tls);
   return plan;
 }
 

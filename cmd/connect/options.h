@@ -1,15 +1,21 @@
 // What the words of pier-connect's command line ask for, checked before any socket is made.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "cli/flags.h"
 #include "event/dialer.h"
+#include "stream/tls_context.h"
 
 namespace pier::client {
 
 struct Plan {
   std::vector<DialPlan> dials;  // one, but for --check and --wait
+  // For each dial, the name that its server is known by over TLS, or nullopt for none.
+  std::vector<std::optional<std::string>> server_names;
+  std::optional<TlsClientPlan> tls;  // where any wants it
 };
 
 // Only usage errors: nothing is opened or looked up.

@@ -23,6 +23,7 @@ struct Run {
   LocalEnds& ends;
   std::optional<Program> program = {};  // of --exec or --sh-exec
   Outside outside = {};
+  std::unique_ptr<Stream> stream = {};  // what talk() goes through, where connecting alone does not make it
 
   // Tells the end, as News::end does, for a run that outside.ended().
   int end_from_outside();

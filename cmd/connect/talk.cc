@@ -18,10 +18,9 @@ bool input_at_hand(const LocalEnds& ends) {
   return ::ioctl(ends.input_fd(), FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-int relay_stream(Run& run, Connected connected, const Session& session) {
-  SocketStream net(std::move(connected.fd));
+int relay_stream(Run& run, std::unique_ptr<Stream> net, const Session& session) {
   RelayResult ended;
-  Relay relay(run.loop, net, run.ends.stream(), relay_rules(run.app, run.ends, false, run.news).of(session),
+  Relay relay(run.loop, *net, run.ends.stream(), relay_rules(run.app, run.ends, false, run.news).of(session),
               [&](const RelayResult& result) {
                 ended = result;
                 run.loop.stop();
@@ -42,7 +41,10 @@ int run_program(Run& run, Connected connected, const Session& session) {
     ended = result;
     run.loop.stop();
   });
-  service.serve(session, std::move(connected.fd));
+  if (run.stream)
+    service.serve(session, std::move(run.stream));
+  else
+    service.serve(session, std::move(connected.fd));
   run.loop.run();
   if (run.outside.ended()) service.end_all();
   run.news.sessions().closed(session, ended);
@@ -115,7 +117,8 @@ int talk(Run& run, const DialPlan& plan) {
   if (run.outside.ended()) return run.end_from_outside();
   if (!done || !connected) return run.news.end(run.app, connected.error());
   if (is_datagram(plan.connect.endpoint.transport)) return relay_datagrams(run, std::move(*connected));
-  const Session session{1, connected->peer, local_address(connected->fd.get())};
+  const int fd = run.stream ? run.stream->read_fd() : connected->fd.get();
+  const Session session{1, connected->peer, local_address(fd)};
   run.news.sessions().connected(session);
   if (connected->deferred && (run.program || run.app.args.has("recv-only") || !input_at_hand(run.ends)))
     start_deferred(connected->fd.get());
@@ -124,7 +127,9 @@ int talk(Run& run, const DialPlan& plan) {
   if (run.app.err.terminal && typed && !run.app.args.has("recv-only"))
     run.app.note(fmt::format("connected to {}: what you type is sent line by line; ctrl-D ends",
                              session.peer.to_string()));
-  return relay_stream(run, std::move(*connected), session);
+  std::unique_ptr<Stream> net = std::move(run.stream);
+  if (!net) net = std::make_unique<SocketStream>(std::move(connected->fd));
+  return relay_stream(run, std::move(net), session);
 }
 
 }  // namespace pier::client

@@ -1,6 +1,7 @@
 #include "cmd/listen/options.h"
 
 #include "cmd/session.h"
+#include "cmd/tls_options.h"
 
 namespace pier::server {
 namespace {
@@ -38,6 +39,11 @@ Result<Plan> make_plan(const Parsed& args) {
   if (!endpoint) return std::unexpected(endpoint.error());
   auto family = family_of(args, *endpoint);
   if (!family) return std::unexpected(family.error());
+  const auto wanted = wants_tls(args, *endpoint);
+  if (!wanted) return std::unexpected(wanted.error());
+  auto tls = tls_server_plan(args, *wanted);
+  if (!tls) return std::unexpected(tls.error());
+  plan.tls = std::move(*tls);
   if (args.has("public")) {
     if (!endpoint->host.empty())
       return usage_error("--public", endpoint->host,

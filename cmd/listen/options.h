@@ -6,6 +6,7 @@
 
 #include "cli/flags.h"
 #include "event/listener.h"
+#include "stream/tls_context.h"
 
 namespace pier::server {
 
@@ -13,6 +14,7 @@ struct Plan {
   ListenPlan listen;
   bool keep_open = false;
   std::optional<std::string> port_file;
+  std::optional<TlsServerPlan> tls;
 };
 
 // Only usage errors: nothing is opened.

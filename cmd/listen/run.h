@@ -3,7 +3,9 @@
 
 #include "cmd/listen/options.h"
 #include "cmd/session.h"
+#include "cmd/tls_options.h"
 #include "net/hostmatch.h"
+#include "stream/handshake.h"
 
 namespace pier::server {
 
@@ -16,7 +18,9 @@ struct Run {
   std::optional<Program> program = {};  // of --exec or --sh-exec
   std::size_t descriptors = 0;          // the limit that we have found, and a program gets
   int signal = 0;                       // SIGINT or SIGTERM, once it came
-  std::optional<Error> fault = {};      // a record that can't be written any more
+  std::unique_ptr<TlsSteps> tls_steps = {};
+  std::unique_ptr<Handshaker> handshaker = {};  // with TLS: what each client goes through first
+  std::optional<Error> fault = {};              // a record that can't be written any more
 
   [[nodiscard]] bool ended_from_outside() const { return signal != 0 || fault; }
   // Tells the end, as News::end does, for such a run.
@@ -25,6 +29,8 @@ struct Run {
 
 // Reads the lists of --allow and --deny, and looks up their names, once.
 [[nodiscard]] Result<HostRules> read_host_rules(const App& app);
+// Reads the certificates, or makes one for the run and tells its fingerprint.
+[[nodiscard]] Result<void> prepare_tls(Run& run, const Plan& plan);
 
 // Opens the sockets; a taken address is told with its owner.
 [[nodiscard]] Result<Listener> open_listener(const ListenPlan& plan);

@@ -23,6 +23,7 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   if (run.program)
     service = std::make_unique<ExecService>(run.loop, *run.program, run.descriptors, serve.rules);
   serve.service = service.get();
+  serve.handshaker = run.handshaker.get();
   RelayResult ended;
   Server server(run.loop, std::move(listener), run.ends.stream(), serve, run.news.sessions(),
                 [&](const RelayResult& result) {

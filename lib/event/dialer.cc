@@ -22,9 +22,22 @@ void Dialer::attempt() {
     const Duration left = std::max(*deadline_.at() - now(), Duration::zero());
     plan.timeout = std::min(plan.timeout.value_or(plan_.attempt_limit), left);
   }
+  const Deadline deadline = Deadline::after(plan.timeout);
   connector_ = std::make_unique<Connector>(
-      loop_, std::move(plan), [this](Result<Connected> result, const std::vector<Attempt>& attempts) {
+      loop_, std::move(plan),
+      [this, deadline](Result<Connected> result, const std::vector<Attempt>& attempts) {
+        if (result && plan_.then) return connected(std::move(*result), attempts, deadline);
         ended(std::move(result), attempts);
+      });
+}
+
+void Dialer::connected(Connected reached, const std::vector<Attempt>& attempts, const Deadline& deadline) {
+  Connected without{.fd = {}, .peer = reached.peer, .took = reached.took};
+  then_ = plan_.then(
+      loop_, std::move(reached), deadline,
+      [this, without = std::make_shared<Connected>(std::move(without)), attempts](Result<void> result) {
+        if (result) return ended(std::move(*without), attempts);
+        ended(std::unexpected(result.error()), attempts);
       });
 }
 

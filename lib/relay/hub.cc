@@ -17,6 +17,7 @@ struct Hub::Client {
   Watch watch;
   Timer idle;
   Timer leaving;                  // after its end, while the input may still have something for it
+  Timer reading;                  // what the stream holds itself, of which epoll knows nothing
   ByteQueue queue{kClientQueue};  // input on its way to this client
   TimePoint started = now();
   TimePoint last_activity = now();
@@ -25,6 +26,7 @@ struct Hub::Client {
   bool crowded = false;  // counted in crowded_
   bool ended = false;    // it has ended its side; what is queued for it still goes out
   bool hung_up = false;  // epoll said so, and would say so again and again
+  bool left = false;     // its coming close is said, and waits until the socket has it
 };
 
 Hub::Hub(Loop& loop, Stream& local, const RelayRules& rules, Events events)
@@ -87,7 +89,8 @@ void Hub::receive(Client& client) {
     case Io::Kind::again:
       return;
     case Io::Kind::error:
-      return close_client(client, Error{ErrorKind::failed, "recv", "", io.code, {}}, true);
+      return close_client(
+          client, Error{ErrorKind::failed, "recv", "", io.code, client.stream->error_text(io.code)}, true);
     case Io::Kind::end:
       client.ended = true;
       return leave_when_idle(client);
@@ -102,11 +105,18 @@ void Hub::receive(Client& client) {
 }
 
 void Hub::drain(Client& client) {
+  if (client.stream->has_buffered_output()) {
+    const Io io = client.stream->flush();
+    if (io.kind == Io::Kind::error && client.left) return close_client(client, {}, false);  // it has gone
+    if (io.kind == Io::Kind::error)
+      return close_client(
+          client, Error{ErrorKind::failed, "send", "", io.code, client.stream->error_text(io.code)}, true);
+  }
   while (!client.queue.empty()) {
     const Io io = client.stream->write(client.queue.data());
     if (io.kind == Io::Kind::error) {
-      const std::string why =
-          fmt::format("{}: {} B were not accepted by the kernel", errno_text(io.code), client.queue.size());
+      const std::string why = fmt::format("{}: {} B were not accepted by the kernel",
+                                          client.stream->error_text(io.code), client.queue.size());
       return close_client(client, Error{ErrorKind::failed, "send", "", io.code, why}, true);
     }
     if (io.kind != Io::Kind::bytes) return;
@@ -121,10 +131,19 @@ void Hub::drain(Client& client) {
 // and 4).
 void Hub::leave_when_idle(Client& client) {
   if (!client.queue.empty()) return;
+  if (client.left) return say_goodbye(client);
   const bool more = rules_.send && !input_ended_ && !rules_.input_is_terminal;
   const Deadline idle(std::max(client.started, last_input_) + rules_.idle_input);
-  if (!more || idle.passed()) return close_client(client, {}, false);
+  if (!more || idle.passed()) return say_goodbye(client);
   client.leaving = loop_.timer(idle, [this, &client] { leave_when_idle(client); });
+}
+
+// Our own end, said where the transport has one (TLS), goes out before the socket is closed.
+void Hub::say_goodbye(Client& client) {
+  if (!client.left) client.stream->finish_writing();
+  client.left = true;
+  if (client.stream->has_buffered_output()) return update_client(client);
+  close_client(client, {}, false);
 }
 
 void Hub::on_input() {
@@ -251,11 +270,13 @@ void Hub::update_client(Client& client) {
   if (crowded != client.crowded) crowded ? ++crowded_ : --crowded_;
   client.crowded = crowded;
   const bool read = rules_.receive && !client.ended && !output_full();
-  const bool write = !client.queue.empty();
+  const bool write = !client.queue.empty() || client.stream->has_buffered_output();
   if (!read && !write && (client.hung_up || client.ended))
     client.watch.pause();
   else
     client.watch.set(interest(read, write));
+  if (read && client.stream->has_buffered_input() && !client.reading.active())
+    client.reading = loop_.timer(Deadline(now()), [this, &client] { on_client(client, {.readable = true}); });
 }
 
 // Input and output; and every client when the output has become full or has room again.

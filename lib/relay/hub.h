@@ -57,6 +57,7 @@ class Hub {
   void receive(Client& client);
   void drain(Client& client);
   void leave_when_idle(Client& client);
+  void say_goodbye(Client& client);
   void let_ended_clients_go();
   void drain_output();
   void close_client(Client& client, std::optional<Error> error, bool reset);

@@ -24,9 +24,7 @@ Server::Server(Loop& loop, Listener listener, Stream& local, ServePlan plan, Ses
   Hub::Events events;
   events.closed = [this](Hub::ClientId id, const RelayResult& result) { client_closed(id, result); };
   events.failed = [this](const RelayResult& result) { finish(result); };
-  events.quiet = [this] {
-    if (plan_.max_accepts && accepted_ >= *plan_.max_accepts) finish({});
-  };
+  events.quiet = [this] { end_after_last(); };
   hub_ = std::make_unique<Hub>(loop_, local_, plan_.rules, std::move(events));
 }
 
@@ -78,19 +76,57 @@ void Server::take(Accepted accepted, const Listener::Bound& bound) {
          {{"local", session.local.to_string()}, {"remote", session.peer.to_string()}}});
   if (session.local.is_unix())  // a fault here costs no client its session
     (void)set_options(accepted.fd, Transport::unix_stream, AF_UNIX, plan_.unix_options, plan_.rules.steps);
-  sessions_.emplace(session.id, session);
   if (!plan_.keep_open || (plan_.max_accepts && accepted_ >= *plan_.max_accepts)) stop_accepting();
-  observer_.connected(session);
-  if (plan_.service != nullptr)
-    plan_.service->serve(session, std::move(accepted.fd));
-  else if (plan_.keep_open)
-    join_hub(std::move(accepted.fd), session);
+  if (plan_.handshaker != nullptr)
+    shake_hands(session, std::move(accepted.fd));
   else
-    serve_one(std::move(accepted.fd), session);
+    begin(session, std::move(accepted.fd));
 }
 
-void Server::serve_one(Fd fd, const Session& session) {
-  only_stream_ = std::make_unique<SocketStream>(std::move(fd));
+// The others are served meanwhile: a handshake that stalls holds up nobody but who stalls it.
+void Server::shake_hands(const Session& session, Fd fd) {
+  auto done = [this, session](Result<std::unique_ptr<Stream>> result) {
+    handshakes_.erase(session.id);
+    if (!result) return handshake_failed(result.error());
+    begin(session, std::move(*result));
+  };
+  handshakes_[session.id] =
+      plan_.handshaker->start(loop_, std::move(fd), session.peer.to_string(),
+                              Deadline::after(plan_.rules.idle_timeout), std::move(done));
+}
+
+void Server::handshake_failed(const Error& error) {
+  if (!plan_.keep_open) {
+    RelayResult result;
+    result.error = error;
+    return finish(result);
+  }
+  observer_.note(error.message());
+  resume_accepting();
+  if (nobody_left()) arm_accept_timeout();
+  end_after_last();
+}
+
+void Server::begin(const Session& session, Fd fd) {
+  if (plan_.service == nullptr) return begin(session, std::make_unique<SocketStream>(std::move(fd)));
+  sessions_.emplace(session.id, session);
+  observer_.connected(session);
+  plan_.service->serve(session, std::move(fd));
+}
+
+void Server::begin(const Session& session, std::unique_ptr<Stream> stream) {
+  sessions_.emplace(session.id, session);
+  observer_.connected(session);
+  if (plan_.service != nullptr)
+    plan_.service->serve(session, std::move(stream));
+  else if (plan_.keep_open)
+    hub_->add(session, std::move(stream));
+  else
+    serve_one(session, std::move(stream));
+}
+
+void Server::serve_one(const Session& session, std::unique_ptr<Stream> stream) {
+  only_stream_ = std::move(stream);
   only_relay_ = std::make_unique<Relay>(loop_, *only_stream_, local_, plan_.rules.of(session),
                                         [this, id = session.id](const RelayResult& result) {
                                           client_closed(id, result);
@@ -98,16 +134,17 @@ void Server::serve_one(Fd fd, const Session& session) {
                                         });
 }
 
-void Server::join_hub(Fd fd, const Session& session) {
-  hub_->add(session, std::make_unique<SocketStream>(std::move(fd)));
-}
-
 void Server::service_closed(std::uint64_t id, const RelayResult& result) {
   client_closed(id, result);
   if (!plan_.keep_open)
     finish(result);
-  else if (sessions_.empty() && plan_.max_accepts && accepted_ >= *plan_.max_accepts)
-    finish({});
+  else
+    end_after_last();
+}
+
+void Server::end_after_last() {
+  const bool output_done = hub_ == nullptr || hub_->is_quiet();
+  if (plan_.max_accepts && accepted_ >= *plan_.max_accepts && nobody_left() && output_done) finish({});
 }
 
 void Server::client_closed(std::uint64_t id, const RelayResult& result) {
@@ -120,7 +157,7 @@ void Server::client_closed(std::uint64_t id, const RelayResult& result) {
   sessions_.erase(found);
   observer_.closed(session, result);
   resume_accepting();
-  if (sessions_.empty()) arm_accept_timeout();
+  if (nobody_left()) arm_accept_timeout();
 }
 
 void Server::stop_accepting() {
@@ -135,7 +172,7 @@ void Server::out_of_descriptors(const Error& error) {
   if (!told_of_descriptors_)
     observer_.note(fmt::format("{}: not accepting until a client has gone", error.message()));
   told_of_descriptors_ = true;
-  if (sessions_.empty()) {
+  if (nobody_left()) {
     RelayResult result;
     result.error = error;
     result.error->kind = ErrorKind::local;
@@ -165,6 +202,7 @@ void Server::end_now(bool reset) {
   if (finished_) return;
   finished_ = true;  // the caller knows that it is over
   if (accepting_) stop_accepting();
+  handshakes_.clear();
   if (plan_.service != nullptr) plan_.service->end_all();
   if (hub_) hub_->end_all(reset);
   if (only_relay_) {
@@ -177,6 +215,7 @@ void Server::finish(const RelayResult& result) {
   if (finished_) return;
   finished_ = true;
   if (accepting_) stop_accepting();
+  handshakes_.clear();
   done_(result);
 }
 

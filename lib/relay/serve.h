@@ -17,6 +17,7 @@
 #include "relay/relay.h"
 #include "relay/result.h"
 #include "relay/service.h"
+#include "stream/handshake.h"
 #include "stream/stream.h"
 
 namespace pier {
@@ -26,8 +27,9 @@ struct ServePlan {
   SocketOptions unix_options = {};  // of each accepted Unix socket, which inherits nothing from its listener
   bool keep_open = false;           // clients one after another and at once; otherwise one
   std::optional<std::uint64_t>
-      max_accepts;             // with keep_open: then no more are taken, and it ends with the last
-  HostRules hosts = {};        // others are reset at once, and are no client
+      max_accepts;                   // with keep_open: then no more are taken, and it ends with the last
+  HostRules hosts = {};              // others are reset at once, and are no client
+  Handshaker* handshaker = nullptr;  // what each client must go through before its session; not owned
   Service* service = nullptr;  // who gets the clients, in place of this process's input and output; not owned
   std::optional<Duration> accept_timeout;  // nobody connected, and nobody coming, for so long
 };
@@ -54,10 +56,15 @@ class Server {
   void accept_from(Listener::Bound& bound);
   void refuse(const Accepted& accepted);
   void take(Accepted accepted, const Listener::Bound& bound);
-  void serve_one(Fd fd, const Session& session);
-  void join_hub(Fd fd, const Session& session);
+  void begin(const Session& session, Fd fd);
+  void begin(const Session& session, std::unique_ptr<Stream> stream);
+  void shake_hands(const Session& session, Fd fd);
+  void handshake_failed(const Error& error);
+  void serve_one(const Session& session, std::unique_ptr<Stream> stream);
+  [[nodiscard]] bool nobody_left() const { return sessions_.empty() && handshakes_.empty(); }
   void service_closed(std::uint64_t id, const RelayResult& result);
   void client_closed(std::uint64_t id, const RelayResult& result);
+  void end_after_last();
   void stop_accepting();
   void out_of_descriptors(const Error& error);
   void resume_accepting();
@@ -72,6 +79,7 @@ class Server {
   Done done_;
   std::vector<Watch> accept_watches_;
   Timer accept_timer_;
+  std::map<std::uint64_t, std::unique_ptr<Handshake>> handshakes_;  // of clients without a session yet
   std::map<std::uint64_t, Session> sessions_;
   std::unique_ptr<Stream> only_stream_;  // of the one client
   std::unique_ptr<Relay> only_relay_;

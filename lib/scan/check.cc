@@ -30,6 +30,12 @@ std::string fault_reason(const Error& error) {
   return error.code != 0 ? errno_text(error.code) : error.why;
 }
 
+// Of what follows connecting: what to do about it, after the semicolon, is for the error line.
+std::string later_reason(const Error& error) {
+  const std::string why = error.why.empty() ? errno_text(error.code) : error.why;
+  return error.op + ": " + why.substr(0, why.find("; "));
+}
+
 }  // namespace
 
 ConnectVerdict connect_verdict(int code) {
@@ -104,6 +110,10 @@ void Checks::dialled(One& one, Result<Connected> connected, const std::vector<At
   }
   result.address = best->address;
   result.rtt = best->took;
+  // Somebody accepted, and what had to follow failed: TLS, for one.
+  if (best->end == Attempt::End::connected)
+    return settle(one, CheckState::closed, later_reason(*result.error),
+                  one.plan.wait ? ErrorKind::deadline : ErrorKind::failed);
   const ConnectVerdict verdict =
       connect_verdict(best->end == Attempt::End::no_answer ? ETIMEDOUT : best->code);
   const bool out_of_wait = one.plan.wait.has_value();

@@ -32,10 +32,13 @@ int note_encrypted(char* /*buffer*/, int /*size*/, int /*writing*/, void* noted)
   return -1;
 }
 
-// Whether the last PEM read found no further block, which is no error by itself.
+// Whether the last PEM read found no further block of its kind, which is no error by itself. For keys the
+// decoders of OpenSSL 3 say it in their own way.
 bool at_end_of_blocks() {
   const unsigned long code = ::ERR_peek_last_error();
-  return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+  const int reason = ERR_GET_REASON(code);
+  return (ERR_GET_LIB(code) == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE) ||
+         (ERR_GET_LIB(code) == ERR_LIB_OSSL_DECODER && reason == ERR_R_UNSUPPORTED);
 }
 
 Result<TlsPtr<EVP_PKEY>> read_key(const std::string& path) {

@@ -19,25 +19,29 @@ struct Known {
   std::string_view word;
   std::string_view text;
 };
-Known known_by(const TlsTrust& trust, bool has_certificate) {
-  if (!has_certificate) return {"none", ", which has shown no certificate"};
-  if (trust.kind == TlsTrust::Kind::pins) return {"pin", ", known by its pin"};
-  if (trust.kind == TlsTrust::Kind::nobody_asked) return {"no", ", not verified"};
-  return {"chain", ", verified"};
+Known known_by(const TlsTrust& trust) {
+  if (trust.kind == TlsTrust::Kind::pins) return {"pin", "known by its pin"};
+  if (trust.kind == TlsTrust::Kind::nobody_asked) return {"no", "not verified"};
+  return {"chain", "verified"};
+}
+
+std::string alpn_of(const SSL* ssl) {
+  const unsigned char* protocol = nullptr;
+  unsigned size = 0;
+  ::SSL_get0_alpn_selected(ssl, &protocol, &size);
+  return {reinterpret_cast<const char*>(protocol), size};
 }
 
 Step step_of(SSL* ssl, const TlsTrust& trust, const TlsVerdict& verdict, const std::string& peer) {
   const X509* const certificate = ::SSL_get0_peer_certificate(ssl);
-  const unsigned char* protocol = nullptr;
-  unsigned size = 0;
-  ::SSL_get0_alpn_selected(ssl, &protocol, &size);
-  const std::string alpn(reinterpret_cast<const char*>(protocol), size);
+  const std::string alpn = alpn_of(ssl);
   const std::string subject = certificate != nullptr ? subject_of(certificate) : std::string();
-  const Known known = known_by(trust, certificate != nullptr);
+  const Known known = certificate != nullptr ? known_by(trust) : Known{"none", ""};
   Step step{.call = "tls", .fd = -1, .text = {}, .result = "ok", .fields = {}};
-  step.text = fmt::format("{} with {}{}; {} is {}{}", ::SSL_get_version(ssl), SSL_get_cipher_name(ssl),
-                          alpn.empty() ? "" : " for " + alpn, peer, subject.empty() ? "somebody" : subject,
-                          known.text);
+  step.text = fmt::format("{} with {}{}; {}", ::SSL_get_version(ssl), SSL_get_cipher_name(ssl),
+                          alpn.empty() ? "" : " for " + alpn, peer);
+  step.text +=
+      certificate != nullptr ? fmt::format(" is {}, {}", subject, known.text) : " has shown no certificate";
   step.fields = {{"peer", peer},
                  {"version", ::SSL_get_version(ssl)},
                  {"cipher", SSL_get_cipher_name(ssl)},

@@ -28,10 +28,12 @@ Io TlsStream::handshake() {
   ::ERR_clear_error();
   const int result = ::SSL_do_handshake(ssl_.get());
   Io io = Io::bytes(1);
-  if (result == 1)
+  if (result == 1) {
     established_ = true;
-  else
+    more_ = in_begin_ < in_end_;  // the peer's first bytes came with the end of its handshake
+  } else {
     io = failure_of(result);
+  }
   // After a failure too: the alert that tells the peer.
   const Io sent = flush();
   // A peer that closed has said why, perhaps: what it sent is read first.
@@ -45,10 +47,13 @@ Io TlsStream::read(std::span<std::byte> into) {
     return *over_;
   }
   starved_ = false;
-  if (out_.size() - sent_ > kMostAnswers) (void)flush();
-  if (out_.size() - sent_ > kMostAnswers) return Io::again();
+  if (out_.size() - sent_ > kMostOut) {
+    (void)flush();
+    if (out_.size() - sent_ > kMostOut)
+      over_ = fail(EPROTO, "the peer asks for answers (key updates) and takes none");
+  }
   std::size_t got = 0;
-  while (got < into.size()) {
+  while (got < into.size() && !over_) {
     ::ERR_clear_error();
     std::size_t count = 0;
     const int result = ::SSL_read_ex(ssl_.get(), into.data() + got, into.size() - got, &count);
@@ -69,7 +74,7 @@ Io TlsStream::read(std::span<std::byte> into) {
 
 bool TlsStream::has_buffered_input() const {
   if (over_) return !told_;
-  return more_ && out_.size() - sent_ <= kMostAnswers;
+  return more_;
 }
 
 Io TlsStream::write(std::span<const std::byte> from) {

@@ -62,9 +62,9 @@ class TlsStream final : public Stream {
  private:
   // 256 KiB is what a pump has in hand at once; measured, more gains nothing.
   static constexpr std::size_t kBuffer = 256 * 1024;
-  // Answers of the protocol itself that wait for the socket. A peer that makes us answer and takes none of it
-  // is not listened to beyond that.
-  static constexpr std::size_t kMostAnswers = 64 * 1024;
+  // Beside one buffer of data, what the protocol itself has to say may wait for the socket: a peer that makes
+  // us answer (RFC 8446, section 4.6.3) and takes none of it is given no more memory than this.
+  static constexpr std::size_t kMostOut = kBuffer + 64 * 1024;
 
   [[nodiscard]] Io failure_of(int result);
   [[nodiscard]] Io fail(int code, std::string text);
@@ -81,7 +81,7 @@ class TlsStream final : public Stream {
   std::array<char, 32> began_{};  // the first bytes received
   std::size_t began_size_ = 0;
   bool starved_ = false;       // the socket has given all that it had, in this call
-  bool more_ = false;          // read() stopped for want of room
+  bool more_ = false;          // there is more to read that the socket does not tell of
   bool socket_ended_ = false;  // by FIN
   int socket_error_ = 0;       // errno of recv(2)
   int send_error_ = 0;         // errno of send(2)

@@ -179,6 +179,31 @@ TEST_F(TlsTest, ReadSaysWhetherItHoldsMore) {
   EXPECT_FALSE(server().has_buffered_input());
 }
 
+TEST_F(TlsTest, WhatComesWithTheEndOfTheHandshakeIsNotForgotten) {
+  FdPair pair = make_tcp_pair();
+  TlsHandshaker shaker(*TlsContext::client(plan_), "localhost", nullptr);
+  const auto client = shaker.start(loop_, std::move(pair.first), "the server", {},
+                                   [this](Result<std::unique_ptr<Stream>> result) {
+                                     ASSERT_TRUE(result);
+                                     EXPECT_EQ((*result)->write(bytes_of("early")).count, 5u);
+                                     (*result)->finish_writing();
+                                     client_end_ = std::move(result);
+                                   });
+  const auto server = accept(std::move(pair.second), server_end_);
+  run_guarded(loop_);
+  ASSERT_TRUE(server_end_ && *server_end_);
+  // Nobody sends more: the descriptor alone might never wake the reader.
+  std::byte buffer[16];
+  if (this->server().has_buffered_input()) {
+    EXPECT_EQ(this->server().read(buffer).count, 5u);
+    EXPECT_TRUE(this->server().has_buffered_input());
+    EXPECT_EQ(this->server().read(buffer).kind, Io::Kind::end);
+    EXPECT_FALSE(this->server().has_buffered_input());
+  } else {
+    await(this->server());
+  }
+}
+
 TEST_F(TlsTest, AnotherCertificateThanThePinnedOneEndsTheHandshake) {
   plan_.pins = {TlsFingerprint()};
   FdPair pair = make_tcp_pair();
