@@ -13,7 +13,7 @@ function(pier_command name source)
   endif()
 endfunction()
 
-add_library(pier_session STATIC cmd/session.cc cmd/local_ends.cc)
+add_library(pier_session STATIC cmd/session.cc cmd/local_ends.cc cmd/transfer_progress.cc)
 # What TLS needs, apart, for those who speak it.
 add_library(pier_tls_options STATIC cmd/tls_options.cc)
 target_include_directories(pier_tls_options PRIVATE ${PROJECT_SOURCE_DIR})

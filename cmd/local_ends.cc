@@ -85,10 +85,12 @@ std::optional<std::uint64_t> LocalEnds::input_size() const {
   return at < info.st_size ? static_cast<std::uint64_t>(info.st_size - std::max<off_t>(at, 0)) : 0;
 }
 
-std::string LocalEnds::title() const {
-  const std::string& path = send_path_.empty() ? recv_path_ : send_path_;
-  const std::size_t slash = path.find_last_of('/');
-  return slash == std::string::npos ? path : path.substr(slash + 1);
+std::string LocalEnds::send_title() const {
+  return send_path_.substr(send_path_.find_last_of('/') + 1);
+}
+
+std::string LocalEnds::recv_title() const {
+  return recv_path_.substr(recv_path_.find_last_of('/') + 1);
 }
 
 Result<std::string> LocalEnds::settle(bool complete, std::uint64_t received) {

@@ -37,8 +37,9 @@ class LocalEnds {
   [[nodiscard]] std::string output_name() const;
   // How many bytes the input has yet to give, where that is known: a regular file, from where it is read.
   [[nodiscard]] std::optional<std::uint64_t> input_size() const;
-  // The file's name without its folder, or empty for stdin: what a progress line begins with.
-  [[nodiscard]] std::string title() const;
+  // The files' names without their folders, or empty for stdin and stdout.
+  [[nodiscard]] std::string send_title() const;
+  [[nodiscard]] std::string recv_title() const;
 
   // The end: a complete --recv file gets its name; an incomplete one only with --partial, else it is removed.
   // A sentence tells what became of an incomplete one ("'x' is not kept: 12 B of it had arrived"). Once;

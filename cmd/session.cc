@@ -150,7 +150,7 @@ Result<std::unique_ptr<News>> News::open(const App& app, std::string_view role, 
   }
   if (app.args.has("explain"))
     news->explain_ = std::make_unique<Explain>(
-        [&app](std::string_view line) { app.note(line); },
+        [&app, self = news.get()](std::string_view line) { self->say(app, line); },
         [&host = news->host_](std::uint16_t port) { return port_words(port, host); }, news->events_.get());
   SessionReportOptions options;
   options.announce = announce || app.verbosity > 0;
@@ -158,13 +158,21 @@ Result<std::unique_ptr<News>> News::open(const App& app, std::string_view role, 
   options.role = role;
   options.events = news->events_.get();
   options.steps = news->explain_.get();
-  options.say = [&app](std::string_view line) { app.note(line); };
-  options.detail = [&app](std::string_view line) { app.detail(line); };
+  options.say = [&app, self = news.get()](std::string_view line) { self->say(app, line); };
+  options.detail = [&app, self = news.get()](std::string_view line) {
+    if (self->before_) self->before_();
+    app.detail(line);
+  };
   options.port_word = [&host = news->host_](std::uint16_t port) {
     return host.is_ephemeral(port) ? std::string("ephemeral") : std::string(to_string(port_class(port)));
   };
   news->report_ = std::make_unique<SessionReport>(std::move(options));
   return news;
+}
+
+void News::say(const App& app, std::string_view line) {
+  if (before_) before_();
+  app.note(line);
 }
 
 std::function<Taps(const Session&)> News::taps() {

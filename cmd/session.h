@@ -66,6 +66,9 @@ class News {
   // Called once when the dump can't be written any more, which ends the run; to be set before any session.
   void on_fault(std::function<void(const Error&)> fault) { fault_ = std::move(fault); }
 
+  // Called before each line on stderr that is not an error: what is drawn there is to be taken away. May be
+  // empty.
+  void before_lines(std::function<void()> before) { before_ = std::move(before); }
   // What the run's end settles before it is told; not owned.
   void settles(LocalEnds& ends) { ends_ = &ends; }
 
@@ -78,6 +81,7 @@ class News {
 
  private:
   News() = default;
+  void say(const App& app, std::string_view line);
   [[nodiscard]] Result<std::string> settle(bool complete);
   // Prints an error that ends the run, and what became of --recv's file; the exit code of it.
   int tell(const App& app, Error error);
@@ -88,6 +92,7 @@ class News {
   std::unique_ptr<SessionReport> report_;
   std::unique_ptr<HexDump> dump_;
   std::function<void(const Error&)> fault_;
+  std::function<void()> before_;
   LocalEnds* ends_ = nullptr;
   TimePoint started_ = now();
 };

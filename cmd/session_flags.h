@@ -55,6 +55,13 @@ inline constexpr Flag kLimitRate{.name = "limit-rate",
                                  .kind = ValueKind::rate,
                                  .group = "Data",
                                  .brief = "move at most R bytes a second in each direction"};
+inline constexpr Flag kProgress{.name = "progress",
+                                .value = "always",
+                                .kind = ValueKind::choice,
+                                .group = "Output",
+                                .brief = "bytes, rate and time left, on a terminal; =always: elsewhere too",
+                                .choices = "auto|always",
+                                .implied = "auto"};
 inline constexpr Flag kHexDump{.name = "hex-dump",
                                .value = "FILE|fd:N",
                                .kind = ValueKind::file,

@@ -2,6 +2,7 @@
 #include <sys/ioctl.h>
 
 #include "cmd/connect/run.h"
+#include "cmd/transfer_progress.h"
 #include "net/socket.h"
 #include "relay/datagram.h"
 #include "relay/datagram_exec.h"
@@ -25,13 +26,13 @@ int relay_stream(Run& run, std::unique_ptr<Stream> net, const Session& session) 
                 ended = result;
                 run.loop.stop();
               });
+  TransferProgress progress(run.app, run.news, run.loop, run.ends,
+                            [&] { return TransferProgress::Totals{relay.received(), relay.sent()}; });
   run.loop.run();
-  if (run.outside.ended()) {
-    run.news.sessions().closed(session, relay.end_now(run.outside.signal == 0));
-    return run.end_from_outside();
-  }
+  if (run.outside.ended()) ended = relay.end_now(run.outside.signal == 0);
   run.news.sessions().closed(session, ended);
-  return run.news.end(run.app, ended);
+  progress.end(ended);
+  return run.outside.ended() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
 
 int run_program(Run& run, Connected connected, const Session& session) {
@@ -86,12 +87,14 @@ int relay_datagrams(Run& run, Connected connected) {
                         run.loop.stop();
                       });
   if (const auto started = relay.start(); !started) return run.news.end(run.app, started.error());
+  TransferProgress progress(run.app, run.news, run.loop, run.ends, [&] {
+    const RelayResult total = relay.total();
+    return TransferProgress::Totals{total.received, total.sent};
+  });
   run.loop.run();
-  if (run.outside.ended()) {
-    relay.end_now();
-    return run.end_from_outside();
-  }
-  return run.news.end(run.app, ended);
+  if (run.outside.ended()) ended = relay.end_now();
+  progress.end(ended);
+  return run.outside.ended() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
 
 }  // namespace

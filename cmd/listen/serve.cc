@@ -1,6 +1,7 @@
 #include "relay/serve.h"
 
 #include "cmd/listen/run.h"
+#include "cmd/transfer_progress.h"
 #include "relay/datagram.h"
 #include "relay/datagram_exec.h"
 #include "relay/exec.h"
@@ -31,10 +32,16 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
                   run.loop.stop();
                 });
   if (const auto started = server.start(); !started) return run.news.end(run.app, started.error());
+  TransferProgress progress(run.app, run.news, run.loop, run.ends,
+                            [&]() -> std::optional<TransferProgress::Totals> {
+                              const Relay* const relay = server.relay();
+                              if (relay == nullptr) return std::nullopt;
+                              return TransferProgress::Totals{relay->received(), relay->sent()};
+                            });
   run.loop.run();
-  if (!run.ended_from_outside()) return run.news.end(run.app, ended);
-  server.end_now(run.signal == 0);
-  return run.end_from_outside();
+  if (run.ended_from_outside()) server.end_now(run.signal == 0);
+  progress.end(run.news.sessions().last());
+  return run.ended_from_outside() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
 
 int run_for_datagrams(Run& run, Listener listener, const Plan& plan) {
@@ -79,10 +86,16 @@ int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
                         run.loop.stop();
                       });
   if (const auto started = relay.start(); !started) return run.news.end(run.app, started.error());
+  TransferProgress progress(run.app, run.news, run.loop, run.ends,
+                            [&]() -> std::optional<TransferProgress::Totals> {
+                              const RelayResult total = relay.total();
+                              if (total.received == 0) return std::nullopt;
+                              return TransferProgress::Totals{total.received, total.sent};
+                            });
   run.loop.run();
-  if (!run.ended_from_outside()) return run.news.end(run.app, ended);
-  relay.end_now();
-  return run.end_from_outside();
+  if (run.ended_from_outside()) relay.end_now();
+  progress.end(run.news.sessions().last());
+  return run.ended_from_outside() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
 
 }  // namespace pier::server

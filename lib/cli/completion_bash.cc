@@ -42,7 +42,7 @@ std::string offer(ValueKind kind, std::string_view choices) {
 std::string value_cases(const Command& command) {
   std::string text;
   for (const Flag* flag : flags_of(command)) {
-    if (flag->kind == ValueKind::none) continue;
+    if (flag->kind == ValueKind::none || !flag->implied.empty()) continue;
     std::string pattern;
     for (const std::string& form : forms_of(command, *flag)) pattern += (pattern.empty() ? "" : "|") + form;
     const std::string words = offer(flag->kind, flag->choices);

@@ -93,7 +93,8 @@ std::string fish_completion(const Command& command) {
     const char letter = letter_of(command, *flag);
     const std::string short_form = letter != 0 ? std::string(" -s ") + letter : std::string();
     text += fmt::format("complete -c {}{}{} -l {} -d {}{}\n", command.name, when, short_form, flag->name,
-                        fish_quoted(flag->brief), value_options(flag->kind, flag->choices));
+                        fish_quoted(flag->brief),
+                        flag->implied.empty() ? value_options(flag->kind, flag->choices) : "");
   }
   return text;
 }

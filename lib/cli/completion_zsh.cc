@@ -41,6 +41,8 @@ std::string specs_of(const Command& command, const Flag& flag) {
   const char letter = letter_of(command, flag);
   std::string rest = "[" + spec_text(flag.brief) + "]";
   const bool valued = flag.kind != ValueKind::none;
+  const bool alone = !flag.implied.empty();
+  if (valued) rest += alone ? ":" : "";
   if (valued) rest += ":" + spec_text(flag.value) + ":" + action(flag.kind, flag.choices);
   std::string before;
   if (flag.repeats)
@@ -51,7 +53,7 @@ std::string specs_of(const Command& command, const Flag& flag) {
   if (letter != 0)
     text +=
         "    " + shell_quoted(fmt::format("{}-{}{}{}", before, letter, valued ? "+" : "", rest)) + " \\\n";
-  text += "    " + shell_quoted(before + name + (valued ? "=" : "") + rest) + " \\\n";
+  text += "    " + shell_quoted(before + name + (alone ? "=-" : valued ? "=" : "") + rest) + " \\\n";
   return text;
 }
 

@@ -45,7 +45,9 @@ struct Flag {
   std::string_view group = {};    // the heading it stands under in --help
   std::string_view brief = {};    // one line; no full stop
   std::string_view choices = {};  // for ValueKind::choice: "auto|always|never"
-  std::uint64_t min = 0;          // for ValueKind::number
+  std::string_view implied =
+      {};                 // the value of the flag given alone; another one follows "=" in the same word
+  std::uint64_t min = 0;  // for ValueKind::number
   std::uint64_t max = UINT64_MAX;
   bool repeats = false;  // may be given more than once; otherwise the last one counts
 };

@@ -28,7 +28,10 @@ std::string forms_of(const Command& command, const Flag& flag) {
   const char letter = letter_of(command, flag);
   std::string text = letter != 0 ? std::string("-") + letter + ", " : "    ";
   text += "--" + std::string(flag.name);
-  if (flag.kind != ValueKind::none) text += " " + std::string(flag.value);
+  if (!flag.implied.empty())
+    text += "[=" + std::string(flag.value) + "]";
+  else if (flag.kind != ValueKind::none)
+    text += " " + std::string(flag.value);
   return text;
 }
 

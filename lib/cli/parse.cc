@@ -67,7 +67,8 @@ class Splitter {
       if (!may_name(words, command, *flag)) continue;
       std::string names = long_form(*flag);
       if (const char letter = letter_of(command, *flag)) names = std::string("-") + letter + "," + names;
-      CLI::Option* option = flag->kind == ValueKind::none ? app_.add_flag(names) : app_.add_option(names);
+      const bool may_stand_alone = flag->kind == ValueKind::none || !flag->implied.empty();
+      CLI::Option* option = may_stand_alone ? app_.add_flag(names) : app_.add_option(names);
       option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
       flags_[option] = flag;
     }
@@ -125,7 +126,7 @@ Error missing_value(const Command& command, std::string_view last) {
   for (const Flag* flag : flags_of(command)) {
     const bool is_last = last.starts_with("--") ? last.substr(2) == flag->name
                                                 : !last.empty() && last.back() == letter_of(command, *flag);
-    if (is_last && flag->kind != ValueKind::none)
+    if (is_last && flag->kind != ValueKind::none && flag->implied.empty())
       return Error{ErrorKind::usage, std::string(last), {}, 0, "needs a value: " + std::string(flag->value)};
   }
   return Error{ErrorKind::usage, std::string(last), {}, 0, "needs a value"};
@@ -222,7 +223,11 @@ Result<Parsed> split(const Command& command, std::span<const char* const> words)
   splitter.each_given([&](const Flag& flag, std::string value, bool marked) {
     const bool is_switch = flag.kind == ValueKind::none;
     if (is_switch && marked && valued_switch == nullptr) valued_switch = &flag;
-    parsed.given.push_back({&flag, is_switch ? std::string() : std::move(value)});
+    if (is_switch)
+      value.clear();
+    else if (!flag.implied.empty() && !marked)
+      value = flag.implied;
+    parsed.given.push_back({&flag, std::move(value)});
   });
   if (wants_no_run(parsed)) return parsed;
   if (const auto taken = take_rest(command, splitter.rest(), parsed); !taken)

@@ -85,6 +85,7 @@ void SessionReport::connected(const Session& session) {
 void SessionReport::closed(const Session& session, const RelayResult& result) {
   received_ += result.received;
   sent_ += result.sent;
+  last_ = result;
   if (options_.steps != nullptr) tell_close(session, result);
   if (options_.events != nullptr) {
     JsonObject record("closed");

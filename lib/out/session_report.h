@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,8 @@ class SessionReport final : public SessionObserver {
   void note(std::string_view text) override;
 
   [[nodiscard]] std::uint64_t refusals() const { return refusals_; }
+  // Of the session that was closed last.
+  [[nodiscard]] const std::optional<RelayResult>& last() const { return last_; }
   [[nodiscard]] std::uint64_t sessions() const { return sessions_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
@@ -46,6 +49,7 @@ class SessionReport final : public SessionObserver {
   std::uint64_t refusals_ = 0;
   std::uint64_t received_ = 0;
   std::uint64_t sent_ = 0;
+  std::optional<RelayResult> last_;
 };
 
 // "192.0.2.7:80: 10 B in, 0 B out, 0.04 s, closed first: peer"

@@ -49,6 +49,8 @@ class DatagramRelay {
   DatagramRelay& operator=(const DatagramRelay&) = delete;
 
   [[nodiscard]] Result<void> start();
+  // Bytes so far, of all peers.
+  [[nodiscard]] RelayResult total() const;
   // Ends from outside; reports the sessions as closed.
   RelayResult end_now();
 
@@ -80,7 +82,6 @@ class DatagramRelay {
   void arm_idle();
   void arm_accept_timeout();
   [[nodiscard]] RelayResult result_of(const Peer& peer) const;
-  [[nodiscard]] RelayResult total() const;
   void finish(std::optional<Error> error, bool output_closed = false);
 
   // Above this many, a server answers the most recent ones only.

@@ -48,6 +48,8 @@ class Server {
 
   // Starts accepting. A failure to watch the listener's sockets is a fault of this host.
   [[nodiscard]] Result<void> start();
+  // The relay of the one client, while there is such; nullptr otherwise.
+  [[nodiscard]] const Relay* relay() const { return only_relay_.get(); }
   // Ends from outside, by a signal: stops accepting, writes what does not block, closes the clients and
   // reports them. `reset`: with resets.
   void end_now(bool reset = false);

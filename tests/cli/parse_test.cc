@@ -21,6 +21,12 @@ constexpr Flag kFlags[] = {
     {.name = "timeout", .value = "D", .kind = ValueKind::duration, .group = "G"},
     {.name = "sndbuf", .value = "S", .kind = ValueKind::size, .group = "G"},
     {.name = "rate", .value = "R", .kind = ValueKind::rate, .group = "G"},
+    {.name = "progress",
+     .value = "WHEN",
+     .kind = ValueKind::choice,
+     .group = "G",
+     .choices = "auto|always",
+     .implied = "auto"},
     {.name = "exclude", .value = "SET", .kind = ValueKind::text, .group = "G", .repeats = true},
 };
 constexpr std::string_view kConflicts[] = {"udp tls"};
@@ -67,6 +73,18 @@ TEST(Parse, EveryWayToWriteAValueGivesTheSame) {
     EXPECT_EQ(parsed->text("ports"), "80") << *words.begin();
     EXPECT_TRUE(parsed->operands.empty());
   }
+}
+
+TEST(Parse, AFlagMayImplyItsValue) {
+  const auto alone = parse_words({"--progress", "always"});
+  ASSERT_TRUE(alone);
+  EXPECT_EQ(alone->text("progress"), "auto");
+  EXPECT_EQ(alone->operands, Words{"always"});
+  EXPECT_EQ(parse_words({"x", "--progress=always"})->text("progress"), "always");
+  EXPECT_EQ(parse_words({"--progress=always", "--progress"})->text("progress"), "auto");
+  EXPECT_EQ(error_of({"--progress="}), "--progress '': not one of auto, always");
+  EXPECT_EQ(error_of({"--progress=no"}), "--progress 'no': not one of auto, always");
+  EXPECT_EQ(error_of({"--progress", "-p"}), "-p: needs a value: SET");
 }
 
 TEST(Parse, OptionsAndOperandsMixInAnyOrder) {
