@@ -38,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
       if (const auto datagram = pier::unwrap_datagram(bytes)) {
         if (datagram->from.host.empty() || datagram->payload.size() > bytes.size()) std::abort();
         // A name may be written like an address, which is then written as one.
-        const auto again = pier::unwrap_datagram(pier::wrap_datagram(datagram->from, datagram->payload));
+        const std::string wrapped = pier::wrap_datagram(datagram->from, datagram->payload);
+        const auto again = pier::unwrap_datagram(wrapped);
         if (!again || again->payload != datagram->payload) std::abort();
       }
   }

@@ -108,7 +108,6 @@ TEST(Socks5Datagram, IsWrappedAndUnwrapped) {
     ASSERT_TRUE(back);
     EXPECT_EQ(back->from, target);
     EXPECT_EQ(back->payload, "payload");
-    EXPECT_EQ(unwrap_datagram(wrap_datagram(target, ""))->payload, "");
     for (std::size_t size = 0; size < wrapped.size() - 7; ++size)
       EXPECT_FALSE(unwrap_datagram(wrapped.substr(0, size))) << size;
   }
