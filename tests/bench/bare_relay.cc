@@ -6,6 +6,7 @@
 //   bench_bare_relay recv-splice PORT   one client to stdout by splice(2) through a pipe of 256 KiB
 //   bench_bare_relay recv-pipe PORT     one client to stdout, a pipe, by splice(2)
 //   bench_bare_relay recv-read PORT     one client to stdout by read(2) and write(2), 256 KiB a call
+//   bench_bare_relay recv-count PORT    one client to nowhere; prints how many bytes that were
 //   bench_bare_relay count              stdin to its end; prints how many bytes that were
 //
 // Every descriptor blocks; the first failure ends the program.
@@ -95,10 +96,10 @@ void read_and_write(int socket) {
   }
 }
 
-void count() {
+void count(int from) {
   std::vector<char> buffer(kPipe);
   long long total = 0;
-  while (const ssize_t got = check(read(STDIN_FILENO, buffer.data(), buffer.size()), "read")) total += got;
+  while (const ssize_t got = check(read(from, buffer.data(), buffer.size()), "read")) total += got;
   std::printf("%lld\n", total);
 }
 
@@ -114,7 +115,7 @@ void finish(int socket) {
 int main(int argc, char** argv) {
   const std::string_view way = argc > 1 ? argv[1] : "";
   if (way == "count") {
-    count();
+    count(STDIN_FILENO);
     return 0;
   }
   if (argc == 3 && way.starts_with("send-")) {
@@ -132,11 +133,15 @@ int main(int argc, char** argv) {
       splice_through_pipe(socket);
     else if (way == "recv-pipe")
       splice_all(socket, STDOUT_FILENO);
+    else if (way == "recv-count")
+      count(socket);
     else
       read_and_write(socket);
     return 0;
   }
-  std::fputs("usage: bench_bare_relay send-file|send-pipe|recv-splice|recv-pipe|recv-read PORT, or count\n",
-             stderr);
+  std::fputs(
+      "usage: bench_bare_relay send-file|send-pipe|recv-splice|recv-pipe|recv-read|recv-count PORT, or "
+      "count\n",
+      stderr);
   return 2;
 }

@@ -4,9 +4,11 @@ Only the standard library. Every program is started through bench_timed (timed.c
 nothing waits without a bound, and what still runs at the end of a `with` is killed by its process group.
 """
 
+import contextlib
 import os
 import pathlib
 import random
+import re
 import select
 import signal
 import socket
@@ -72,6 +74,68 @@ class Program:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         os.close(self._report)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Server:
+    """A server in the background, with all the processes it makes: a session of its own, killed at the end."""
+
+    def __init__(self, words, log, stdin=subprocess.DEVNULL, env=None):
+        self.name = pathlib.Path(words[0]).name
+        self.log = pathlib.Path(log)
+        with open(log, "wb") as stderr:
+            self.process = subprocess.Popen(words, stdin=stdin, stdout=subprocess.DEVNULL, stderr=stderr, env=env,
+                                            start_new_session=True)
+
+    def running(self):
+        return self.process.poll() is None
+
+    complaint = Program.complaint
+
+    def pids(self):
+        """Every process of the session that has not ended."""
+        found = []
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[3]) == self.process.pid and fields[0] != "Z":
+                    found.append(int(stat.parent.name))
+        return found
+
+    def cpu(self):
+        """Seconds of processor time so far, of every living process and of the children they have reaped."""
+        ticks = 0
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, fields[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory(self, pids=None):
+        """Bytes of its memory, shared pages by their share (PSS): of these processes, or of all."""
+        total = 0
+        for pid in pids or self.pids():
+            with contextlib.suppress(OSError):
+                rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+                total += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M)[1]) * 1024
+        return total
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def close(self):
+        while pids := self.pids():
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.poll()
+            time.sleep(0.001)
+        self.process.wait()
 
     def __enter__(self):
         return self

@@ -14,15 +14,14 @@ import argparse
 import contextlib
 import os
 import pathlib
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 
 import build as builds
 import report
+from files import folder_with_room
 from programs import Failure
 from relay_ways import PEAK_MIB, WAYS
 from transfer import Transfers
@@ -69,16 +68,6 @@ def enter_namespace(congestion):
     except OSError as error:
         allowed = CONGESTION.with_name("tcp_allowed_congestion_control").read_text().strip()
         sys.exit(f"bench: congestion control {congestion}: {error.strerror}; this host allows: {allowed}")
-
-
-def folder_for(args, stack):
-    """A folder of our own on a file system with room for the source, the trial's source and a copy."""
-    need = 2 * args.size + 2 * TRIAL + (64 << 20)
-    places = [args.dir] if args.dir else [pathlib.Path("/dev/shm"), pathlib.Path(tempfile.gettempdir())]
-    for place in places:
-        if place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free > need:
-            return pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pier.bench.", dir=place)))
-    sys.exit(f"bench: no room for {need >> 20} MiB in {' or '.join(map(str, places))}: use --dir or a smaller --size")
 
 
 def missing(build, contender, way, *more):
@@ -208,7 +197,8 @@ def main():
     facts = report.machine()
     bad = False
     with contextlib.ExitStack() as stack:
-        folder = folder_for(args, stack)
+        # The source, the trial's source, and a copy.
+        folder = folder_with_room(2 * args.size + 2 * TRIAL + (64 << 20), args.dir, stack)
         # A transfer may take ten times what the slowest contender took here.
         transfers = Transfers(build, folder, limit=20 + args.size / (50 << 20))
         paper = report.Paper(circumstances(args, build, folder, facts))

@@ -4,10 +4,10 @@ import contextlib
 import dataclasses
 import filecmp
 import os
-import random
 import subprocess
 import time
 
+from files import make_source
 from programs import Failure, Program, free_port, wait_listening
 from relay_ways import TLS_AGREED, TLS_CIPHER, TLS_PROTOCOL
 from tls_hello import HelloRelay
@@ -57,13 +57,9 @@ class Transfers:
                            check=True, capture_output=True, env=self.tls_environment)
 
     def source(self, size):
-        """A file of so many real bytes, not holes. No letters among them: s_client takes some as commands."""
         path = self.folder / f"source.{size}"
         if not path.exists():
-            block = bytes(b for b in random.Random(1).randbytes(1 << 20) if not 65 <= b <= 122)
-            with open(path, "wb") as file:
-                while (left := size - file.tell()) > 0:
-                    file.write(block[:left])
+            make_source(path, size)
         return path
 
     def run(self, way, contender, size, counted=False, traced=False):

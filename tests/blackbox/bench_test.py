@@ -112,3 +112,29 @@ class Results(TestCase):
         self.assertRegex(results.read_text(), r"\A# Measured\n\n## one \([0-9-]+\)\n\nof one\n\n\| a table \|\n\n"
                                               r"## two \(2026-01-02\)\n\nkept\n\n"
                                               r"## three \([0-9-]+\)\n\nof three\n\n\| a table \|\n\Z")
+
+
+class Serve(Bench):
+    def serve(self, part, *words):
+        code, out = self.bench("serve", "--quick", "--rounds", 1, "--only", part, *words, path=str(self.path_of()))
+        self.assertEqual(code, 0, out)
+        return out
+
+    def test_sessions_are_counted(self):
+        out = self.serve("rates", "--seconds", 0.2)
+        for name in ("pier -k --exec /bin/cat", "bare epoll echo"):
+            self.assertRegex(" ".join(self.row(out, "Sessions a second, with an echo", name)), r"^\d+ \d+ \d+ \d+ \d+ \d+$")
+        self.assertEqual(self.row(out, "Sessions a second, with an echo", "socat fork PIPE")[0], "not installed")
+        self.assertRegex(" ".join(self.row(out, "Sessions a second, nothing sent back", "pier -k")), r"^[\d ]+$")
+        self.assertRegex(out, r"pier -k --echo, 50 at once, to ncat -k -e /bin/cat: not measured, at least 35×: unknown")
+
+    def test_idle_clients_are_held_and_answer(self):
+        out = self.serve("idle", "--clients", 50)
+        self.assertEqual(self.row(out, "50 idle clients", "pier -k --exec /bin/cat")[:3], ["50", "50", "51"])
+        self.assertEqual(self.row(out, "50 idle clients", "bare epoll echo")[:3], ["50", "50", "1"])
+        self.assertEqual(self.row(out, "50 idle clients", "pier -k")[0], "50")
+
+    def test_a_relay_in_the_middle_and_a_broker(self):
+        out = self.serve("through,broker", "--size", 2)
+        self.assertRegex(self.row(out, "2 MiB through a relay", "direct")[0], r"^\d+\.\d\d$")
+        self.assertEqual(self.row(out, "A broker", "ncat --broker")[0], "not installed")
