@@ -6,6 +6,7 @@
 #include "cmd/connect/run.h"
 #include "cmd/connect/tls.h"
 #include "cmd/session_flags.h"
+#include "cmd/tls_options.h"
 
 namespace pier {
 namespace {
@@ -22,6 +23,12 @@ constexpr Flag kFlags[] = {
     client::flag::kFastopen,
     client::flag::kCheck,
     client::flag::kWait,
+    client::flag::kStable,
+    client::flag::kExpect,
+    client::flag::kSendText,
+    client::flag::kUntilClosed,
+    client::flag::kAny,
+    client::flag::kAll,
     flag::kExec,
     flag::kShExec,
     client::flag::kConnectTimeout,
@@ -61,7 +68,7 @@ constexpr Flag kFlags[] = {
 };
 
 constexpr std::string_view kForms[] = {"[OPTIONS] HOST PORT", "[OPTIONS] ENDPOINT",
-                                       "--check|--wait D [OPTIONS] ENDPOINT… [-- CMD…]",
+                                       "--check|--wait D|--until-closed [OPTIONS] ENDPOINT… [-- CMD…]",
                                        "--exec [OPTIONS] ENDPOINT -- PROGRAM…"};
 constexpr Example kExamples[] = {
     {"pier-connect db.example 5432", "talk to a server; stdin to it, its bytes to stdout"},
@@ -69,12 +76,14 @@ constexpr Example kExamples[] = {
     {"pier-connect --check db:5432 cache:6379", "are they up? one row each; 0 yes, 1 no, 3 can't tell"},
     {"pier-connect --wait 30s db:5432 -- ./run-tests", "run the tests once the database accepts connections"},
     {"pier-connect --tls imap.example 993", "TLS, and only with a server that is who it says"},
+    {"pier-connect --check --expect '^220 ' mail.example:25", "does it greet as a mail server does?"},
     {"pier-connect -u 192.0.2.53 5353 < query", "one datagram, and the replies of a second"},
 };
 constexpr ExitNote kExits[] = {
     {"0", "connected, and both sides ended well; --check: all open"},
     {"1",
-     "refused, reset, unreachable, unknown host, or bytes not sent or written; --check: something closed"},
+     "refused, reset, unreachable, unknown host, bytes not sent or written; --check: closed, or not as "
+     "expected"},
     {"2", "wrong usage or a fault of this host"},
     {"3", "--check: no answer, so it can't be told"},
     {"124", "a deadline passed: --connect-timeout, --wait, --idle-timeout, --timeout"},
@@ -114,6 +123,10 @@ constexpr std::string_view kConflicts[] = {
     "mptcp unix",
     "mptcp fastopen",
     "unix interface",
+    "until-closed stable",
+    "until-closed expect",
+    "until-closed send-text",
+    "any all",
     "check send",
     "check recv",
     "check limit-rate",
@@ -169,19 +182,16 @@ int run(App& app) {
     loop.stop();
   });
   note_cut_buffers(app, plan->dials.front().connect.options);
-  for (DialPlan& dial : plan->dials) {
+  for (ReachPlan& dial : plan->dials) {
     dial.connect.steps = run.news.steps();
     if (run.news.events() == nullptr) continue;
     dial.connect.on_attempt = [&run, endpoint = dial.connect.endpoint](const Attempt& attempt) {
       run.news.events()->write(client::attempt_record(endpoint, attempt));
     };
   }
-  const bool command = !app.args.command.empty() && !app.args.has("exec");
-  const bool checks = app.args.has("check") || command || plan->dials.size() > 1;
-  const auto tls = client::Tls::prepare(run, *plan, !checks);
-  if (!tls) return run.news.end(app, tls.error());
-  if (checks) return client::check(run, *plan);
-  return client::talk(run, plan->dials.front());
+  if (const auto made = client::prepare_tls(run, *plan); !made) return run.news.end(app, made.error());
+  if (plan->checks) return client::check(run, std::move(*plan));
+  return client::talk(run, std::move(plan->dials.front()));
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ inline constexpr Flag kReplyTimeout{
     .value = "D",
     .kind = ValueKind::duration,
     .group = "Time",
-    .brief = "UDP: after stdin's end or a reply, wait D for more (default: 1s)"};
+    .brief = "UDP: after stdin's end or a reply, wait D for more (default: 1s); with --expect: 5s"};
 inline constexpr Flag kLimitRate{.name = "limit-rate",
                                  .value = "R",
                                  .kind = ValueKind::rate,

@@ -36,6 +36,29 @@ inline constexpr Flag kWait{.name = "wait",
                             .kind = ValueKind::duration,
                             .group = "Reaching",
                             .brief = "try again until it is up, for at most D (then 124)"};
+inline constexpr Flag kStable{.name = "stable",
+                              .value = "D",
+                              .kind = ValueKind::duration,
+                              .group = "Reaching",
+                              .brief = "with --check or --wait: up is what is still open after D"};
+inline constexpr Flag kExpect{.name = "expect",
+                              .value = "REGEX",
+                              .kind = ValueKind::text,
+                              .group = "Reaching",
+                              .brief = "with --check or --wait: up is what sends a match (as grep -E)"};
+inline constexpr Flag kSendText{
+    .name = "send-text",
+    .value = "TEXT",
+    .kind = ValueKind::text,
+    .group = "Reaching",
+    .brief = "what --expect's answer is asked for by; \\r\\n and \\xHH are bytes"};
+inline constexpr Flag kUntilClosed{.name = "until-closed",
+                                   .group = "Reaching",
+                                   .brief = "try until it refuses (with --wait D: for at most D)"};
+inline constexpr Flag kAny{
+    .name = "any", .group = "Reaching", .brief = "of several endpoints one that is up is enough"};
+inline constexpr Flag kAll{
+    .name = "all", .group = "Reaching", .brief = "all of several endpoints must be up (the default)"};
 inline constexpr Flag kConnectTimeout{
     .name = "connect-timeout",
     .value = "D",

@@ -2,13 +2,15 @@
 
 #include <net/if.h>
 
+#include "cmd/connect/endpoints.h"
+#include "cmd/connect/readiness.h"
 #include "cmd/session.h"
 #include "cmd/tls_options.h"
-#include "ports/registry.h"
 
 namespace pier::client {
 namespace {
 
+// --source and --source-port.
 Result<std::optional<SocketAddress>> source_of(const Parsed& args, const Endpoint& endpoint) {
   const auto port = static_cast<std::uint16_t>(args.number("source-port").value_or(0));
   const auto text = args.text("source");
@@ -53,35 +55,6 @@ Result<void> set_way_out(const Parsed& args, ConnectPlan& plan) {
   return {};
 }
 
-// The operands as endpoints: with --check or --wait several, where two words whose second is a bare port are
-// one.
-Result<std::vector<Endpoint>> endpoints_of(const Parsed& args) {
-  std::vector<Endpoint> endpoints;
-  const auto add = [&](std::span<const std::string> words) -> Result<void> {
-    auto endpoint = endpoint_of(words, args, false);
-    if (!endpoint) return std::unexpected(endpoint.error());
-    endpoints.push_back(std::move(*endpoint));
-    return {};
-  };
-  const std::span<const std::string> words = args.operands;
-  if (words.empty())
-    return fail(ErrorKind::usage, "no endpoint", "", "give HOST PORT, HOST:PORT or unix:PATH");
-  const bool several = args.has("check") || args.has("wait");
-  if (!several || words.size() == 1) {
-    if (const auto added = add(words); !added) return std::unexpected(added.error());
-    return endpoints;
-  }
-  const EndpointRules rules{.services = registry_names()};
-  for (std::size_t i = 0; i < words.size();) {
-    const bool pair = i + 1 < words.size() && words[i].find("://") == std::string::npos &&
-                      !parse_endpoint(words.subspan(i, 1), rules) &&
-                      parse_port(words[i + 1], rules).has_value();
-    if (const auto added = add(words.subspan(i, pair ? 2 : 1)); !added) return std::unexpected(added.error());
-    i += pair ? 2 : 1;
-  }
-  return endpoints;
-}
-
 // nullopt where the endpoint is spoken to without TLS.
 Result<std::optional<std::string>> server_name_of(const Parsed& args, const Endpoint& endpoint) {
   const auto tls = wants_tls(args, endpoint);
@@ -100,7 +73,8 @@ Result<Plan> make_plan(const Parsed& args) {
   if (const auto fits = check_exec(args); !fits) return std::unexpected(fits.error());
   if (args.command_given && args.command.empty())
     return fail(ErrorKind::usage, "no command after", "--", "give the command to run");
-  if (args.command_given && !args.has("wait") && !args.has("check") && !args.has("exec"))
+  const bool reaches = args.has("check") || args.has("wait") || args.has("until-closed");
+  if (args.command_given && !reaches && !args.has("exec"))
     return usage_error("--", args.command.front(),
                        "a command is run only with --exec, or with --wait or --check, once all is up");
   if ((args.has("exec") || args.has("sh-exec")) && endpoints->size() > 1)
@@ -109,11 +83,16 @@ Result<Plan> make_plan(const Parsed& args) {
   if (args.has("json") && !args.has("check"))
     return usage_error("--json", "--json",
                        "it is for --check; what happens to a connection is told by --events");
-  if (endpoints->size() > 1 || args.command_given)
+  Plan plan;
+  plan.checks = args.has("check") || args.has("until-closed") || endpoints->size() > 1 ||
+                (args.command_given && !args.has("exec"));
+  plan.any = args.has("any");
+  if (plan.checks)
     for (const std::string_view flag : {"send", "recv"})
       if (args.has(flag))
         return usage_error("--" + std::string(flag), *args.text(flag), "nothing is sent or received here");
-  Plan plan;
+  auto wanted = readiness_of(args);
+  if (!wanted) return std::unexpected(wanted.error());
   bool any_tls = false;
   for (Endpoint& endpoint : *endpoints) {
     auto server_name = server_name_of(args, endpoint);
@@ -127,7 +106,7 @@ Result<Plan> make_plan(const Parsed& args) {
     auto options = socket_options_of(args, endpoint);
     if (!options) return std::unexpected(options.error());
     if (const auto fits = check_limit_rate(args, endpoint); !fits) return std::unexpected(fits.error());
-    DialPlan dial;
+    ReachPlan dial;
     dial.connect.endpoint = std::move(endpoint);
     dial.connect.family = *family;
     dial.connect.source = *source;
@@ -137,6 +116,8 @@ Result<Plan> make_plan(const Parsed& args) {
     if (const auto fits = set_way_out(args, dial.connect); !fits) return std::unexpected(fits.error());
     dial.connect.timeout = args.duration("connect-timeout");
     dial.wait = args.duration("wait");
+    if (const auto set = set_readiness(args, *wanted, plan.checks, dial); !set)
+      return std::unexpected(set.error());
     plan.dials.push_back(std::move(dial));
   }
   auto tls = tls_client_plan(args, any_tls);

@@ -6,13 +6,15 @@
 #include <vector>
 
 #include "cli/flags.h"
-#include "event/dialer.h"
+#include "scan/reach_attempt.h"
 #include "stream/tls_context.h"
 
 namespace pier::client {
 
 struct Plan {
-  std::vector<DialPlan> dials;  // one, but for --check and --wait
+  std::vector<ReachPlan> dials;  // one, but for --check and --wait
+  bool checks = false;           // they are only reached: no session follows
+  bool any = false;              // one that is up is enough
   // For each dial, the name that its server is known by over TLS, or nullopt for none.
   std::vector<std::optional<std::string>> server_names;
   std::optional<TlsClientPlan> tls;  // where any wants it

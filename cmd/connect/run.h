@@ -23,17 +23,16 @@ struct Run {
   LocalEnds& ends;
   std::optional<Program> program = {};  // of --exec or --sh-exec
   Outside outside = {};
-  std::unique_ptr<Stream> stream = {};  // what talk() goes through, where connecting alone does not make it
 
   // Tells the end, as News::end does, for a run that outside.ended().
   int end_from_outside();
 };
 
 // Connects, and joins the peer to stdin and stdout.
-int talk(Run& run, const DialPlan& plan);
+int talk(Run& run, ReachPlan plan);
 
-// --check, and --wait for several endpoints or a command: nothing is sent; one row each with --check. Becomes
-// the command when one is given and all is up.
-int check(Run& run, const Plan& plan);
+// --check, --until-closed, and --wait for several endpoints or a command: no session; one row each with
+// --check. Becomes the command when one is given and all is as it should be.
+int check(Run& run, Plan plan);
 
 }  // namespace pier::client

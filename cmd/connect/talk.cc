@@ -2,12 +2,15 @@
 #include <sys/ioctl.h>
 
 #include "cmd/connect/run.h"
+#include "cmd/connect/wait_line.h"
 #include "cmd/transfer_progress.h"
 #include "net/socket.h"
 #include "relay/datagram.h"
 #include "relay/datagram_exec.h"
 #include "relay/exec.h"
 #include "relay/relay.h"
+#include "scan/reach.h"
+#include "stream/prefix_stream.h"
 #include "stream/socket_stream.h"
 
 namespace pier::client {
@@ -19,7 +22,17 @@ bool input_at_hand(const LocalEnds& ends) {
   return ::ioctl(ends.input_fd(), FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-int relay_stream(Run& run, std::unique_ptr<Stream> net, const Session& session) {
+// The connection as a stream, with what has been read of it in front.
+std::unique_ptr<Stream> stream_of(Reached& reached) {
+  std::unique_ptr<Stream> stream = std::move(reached.stream);
+  if (!stream) stream = std::make_unique<SocketStream>(std::move(reached.fd));
+  if (!reached.received.empty())
+    stream = std::make_unique<PrefixStream>(std::move(reached.received), std::move(stream));
+  return stream;
+}
+
+int relay_stream(Run& run, Reached reached, const Session& session) {
+  const std::unique_ptr<Stream> net = stream_of(reached);
   RelayResult ended;
   Relay relay(run.loop, *net, run.ends.stream(), relay_rules(run.app, run.ends, false, run.news).of(session),
               [&](const RelayResult& result) {
@@ -35,33 +48,33 @@ int relay_stream(Run& run, std::unique_ptr<Stream> net, const Session& session) 
   return run.outside.ended() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
 
-int run_program(Run& run, Connected connected, const Session& session) {
+int run_program(Run& run, Reached reached, const Session& session) {
   ExecService service(run.loop, *run.program, {}, relay_rules(run.app, run.ends, false, run.news));
   RelayResult ended;
   service.on_closed([&](std::uint64_t, const RelayResult& result) {
     ended = result;
     run.loop.stop();
   });
-  if (run.stream)
-    service.serve(session, std::move(run.stream));
+  if (reached.stream)
+    service.serve(session, stream_of(reached));
   else
-    service.serve(session, std::move(connected.fd));
+    service.serve(session, std::move(reached.fd));
   run.loop.run();
   if (run.outside.ended()) service.end_all();
   run.news.sessions().closed(session, ended);
   return run.outside.ended() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
 
-int run_for_datagrams(Run& run, Connected connected) {
+int run_for_datagrams(Run& run, Reached reached) {
   DatagramExecPlan plan;
   plan.program = *run.program;
   plan.idle_timeout = run.app.args.duration("idle-timeout");
   plan.taps = run.news.taps();
   plan.steps = run.news.steps();
   std::vector<Fd> sockets;
-  sockets.push_back(std::move(connected.fd));
+  sockets.push_back(std::move(reached.fd));
   RelayResult ended;
-  DatagramExec programs(run.loop, std::move(sockets), connected.peer, plan, run.news.sessions(),
+  DatagramExec programs(run.loop, std::move(sockets), reached.peer, plan, run.news.sessions(),
                         [&](const RelayResult& result) {
                           ended = result;
                           run.loop.stop();
@@ -73,15 +86,15 @@ int run_for_datagrams(Run& run, Connected connected) {
   return run.end_from_outside();
 }
 
-int relay_datagrams(Run& run, Connected connected) {
-  if (run.program) return run_for_datagrams(run, std::move(connected));
+int relay_datagrams(Run& run, Reached reached) {
+  if (run.program) return run_for_datagrams(run, std::move(reached));
   DatagramPlan plan;
   plan.rules = relay_rules(run.app, run.ends, false, run.news);
   plan.reply_timeout = run.app.args.duration("reply-timeout").value_or(plan.reply_timeout);
   std::vector<Fd> sockets;
-  sockets.push_back(std::move(connected.fd));
+  sockets.push_back(std::move(reached.fd));
   RelayResult ended;
-  DatagramRelay relay(run.loop, std::move(sockets), connected.peer, run.ends.stream(), plan,
+  DatagramRelay relay(run.loop, std::move(sockets), reached.peer, run.ends.stream(), plan,
                       run.news.sessions(), [&](const RelayResult& result) {
                         ended = result;
                         run.loop.stop();
@@ -106,33 +119,36 @@ int Run::end_from_outside() {
                              "the run took longer than " + *app.args.text("timeout")});
 }
 
-int talk(Run& run, const DialPlan& plan) {
-  Result<Connected> connected = std::unexpected(Error{});
-  bool done = false;
+int talk(Run& run, ReachPlan plan) {
+  const bool datagrams = is_datagram(plan.connect.endpoint.transport);
+  const Endpoint endpoint = plan.connect.endpoint;
+  plan.session = true;
+  std::optional<Error> error;
+  std::optional<Reached> reached;
   {
-    Dialer dialer(run.loop, plan, [&](Result<Connected> result, const std::vector<Attempt>&) {
-      connected = std::move(result);
-      done = true;
+    const Reach reach(run.loop, std::move(plan), now(), [&](CheckResult result, std::optional<Reached> got) {
+      error = std::move(result.error);
+      reached = std::move(got);
       run.loop.stop();
+    });
+    const WaitLine line(run.loop, run.app, [&] {
+      return waiting_text(endpoint, reach.latest() ? &*reach.latest() : nullptr, reach.tries());
     });
     run.loop.run();
   }
   if (run.outside.ended()) return run.end_from_outside();
-  if (!done || !connected) return run.news.end(run.app, connected.error());
-  if (is_datagram(plan.connect.endpoint.transport)) return relay_datagrams(run, std::move(*connected));
-  const int fd = run.stream ? run.stream->read_fd() : connected->fd.get();
-  const Session session{1, connected->peer, local_address(fd)};
+  if (error) return run.news.end(run.app, *error);
+  if (datagrams) return relay_datagrams(run, std::move(*reached));
+  const Session session{1, reached->peer, reached->local};
   run.news.sessions().connected(session);
-  if (connected->deferred && (run.program || run.app.args.has("recv-only") || !input_at_hand(run.ends)))
-    start_deferred(connected->fd.get());
-  if (run.program) return run_program(run, std::move(*connected), session);
+  if (reached->deferred && (run.program || run.app.args.has("recv-only") || !input_at_hand(run.ends)))
+    start_deferred(reached->fd.get());
+  if (run.program) return run_program(run, std::move(*reached), session);
   const bool typed = run.ends.from_stdin() && run.ends.in_kind() == FdKind::terminal;
   if (run.app.err.terminal && typed && !run.app.args.has("recv-only"))
     run.app.note(fmt::format("connected to {}: what you type is sent line by line; ctrl-D ends",
                              session.peer.to_string()));
-  std::unique_ptr<Stream> net = std::move(run.stream);
-  if (!net) net = std::make_unique<SocketStream>(std::move(connected->fd));
-  return relay_stream(run, std::move(net), session);
+  return relay_stream(run, std::move(*reached), session);
 }
 
 }  // namespace pier::client

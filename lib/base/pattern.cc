@@ -6,9 +6,10 @@ Pattern::Compiled::~Compiled() {
   if (valid) ::regfree(&regex);
 }
 
-Result<Pattern> Pattern::compile(const std::string& text, std::string_view what) {
+Result<Pattern> Pattern::compile(const std::string& text, std::string_view what, Mode mode) {
   auto compiled = std::make_unique<Compiled>();
-  const int failed = ::regcomp(&compiled->regex, text.c_str(), REG_EXTENDED | REG_ICASE | REG_NOSUB);
+  const int failed = ::regcomp(&compiled->regex, text.c_str(),
+                               REG_EXTENDED | REG_NOSUB | (mode == Mode::any_case ? REG_ICASE : REG_NEWLINE));
   if (failed != 0) {
     char why[128];
     ::regerror(failed, &compiled->regex, why, sizeof why);

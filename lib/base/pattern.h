@@ -13,8 +13,14 @@ namespace pier {
 
 class Pattern {
  public:
-  // Matches without regard to case. A usage error quotes the text; `what` names it there: "--service".
-  [[nodiscard]] static Result<Pattern> compile(const std::string& text, std::string_view what);
+  enum class Mode : unsigned char {
+    any_case,  // without regard to case; the text is one line, and a line end in it a character like others
+    lines,     // as grep -E: ^ and $ stand at each line's ends, and . for no line end
+  };
+
+  // A usage error quotes the text; `what` names it there: "--service".
+  [[nodiscard]] static Result<Pattern> compile(const std::string& text, std::string_view what,
+                                               Mode mode = Mode::any_case);
 
   // Whether it matches somewhere in the text.
   [[nodiscard]] bool matches(std::string_view text) const;

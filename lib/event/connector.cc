@@ -12,12 +12,6 @@
 namespace pier {
 namespace {
 
-std::string name_of(const Endpoint& endpoint) {
-  const bool ip = endpoint.transport == Transport::tcp || endpoint.transport == Transport::udp;
-  if (ip && endpoint.host.empty()) return "localhost:" + std::to_string(endpoint.port);
-  return endpoint.to_string();
-}
-
 std::string failure_text(const Attempt& attempt) {
   const std::string text = errno_text(attempt.code);
   if (!attempt.icmp) return text;
@@ -197,6 +191,12 @@ Connector::Connector(Loop& loop, ConnectPlan plan, Callback callback)
 Connector::~Connector() = default;
 Connector::Connector(Connector&&) noexcept = default;
 Connector& Connector::operator=(Connector&&) noexcept = default;
+
+std::string name_of(const Endpoint& endpoint) {
+  const bool ip = endpoint.transport == Transport::tcp || endpoint.transport == Transport::udp;
+  if (ip && endpoint.host.empty()) return "localhost:" + std::to_string(endpoint.port);
+  return endpoint.to_string();
+}
 
 std::vector<IpAddress> interleaved(std::vector<IpAddress> addresses) {
   if (addresses.empty()) return addresses;

@@ -91,6 +91,9 @@ class Connector {
   std::unique_ptr<State> state_;
 };
 
+// An endpoint as errors and records call it: as it was written, and "localhost:80" for a port alone.
+[[nodiscard]] std::string name_of(const Endpoint& endpoint);
+
 // The order in which addresses are tried: the families take turns, beginning with that of the first (RFC
 // 8305, section 4).
 [[nodiscard]] std::vector<IpAddress> interleaved(std::vector<IpAddress> addresses);

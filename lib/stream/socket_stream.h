@@ -10,6 +10,9 @@ class SocketStream final : public Stream {
  public:
   explicit SocketStream(Fd fd) : fd_(std::move(fd)) {}  // takes ownership; must be non-blocking
 
+  // Gives the socket back; nothing else may be asked of this then.
+  [[nodiscard]] Fd release() { return std::move(fd_); }
+
   [[nodiscard]] int read_fd() const override { return fd_.get(); }
   [[nodiscard]] int write_fd() const override { return fd_.get(); }
   [[nodiscard]] Io read(std::span<std::byte> into) override;

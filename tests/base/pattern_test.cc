@@ -20,6 +20,15 @@ TEST(Pattern, LooksAtTheGivenPartOfTheTextOnly) {
   EXPECT_TRUE(Pattern::compile("p$", "x")->matches(text.substr(0, 4)));
 }
 
+TEST(Pattern, LinesAsGrepHasThem) {
+  const Pattern pattern = Pattern::compile("^220 .*ready$", "x", Pattern::Mode::lines).value();
+  EXPECT_TRUE(pattern.matches("220 ready"));
+  EXPECT_TRUE(pattern.matches("220-hello\n220 is ready\nmore"));
+  EXPECT_FALSE(pattern.matches("220 not\nready"));
+  EXPECT_FALSE(pattern.matches("220 READY"));
+  EXPECT_TRUE(Pattern::compile("c", "x", Pattern::Mode::lines)->matches(std::string_view("a\0b\0c", 5)));
+}
+
 TEST(Pattern, ABadOneIsQuoted) {
   const auto pattern = Pattern::compile("a(b", "--service");
   ASSERT_FALSE(pattern);

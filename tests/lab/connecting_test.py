@@ -1,8 +1,13 @@
 """How pier-connect goes out: from which address, port and interface, by which protocol, and what it says of it."""
 
+import contextlib
 import json
+import pathlib
+import select
 import socket
 import struct
+import threading
+import time
 
 from harness import DEVNULL, Lab, TestCase, recv_exactly, reset, run, wait_until
 
@@ -208,3 +213,49 @@ class Connecting(TestCase):
         done = self.on_a("--fastopen", self.b.ip4, 80, stdin="question")
         self.assertEqual((done.code, done.out), (1, b""), done)
         self.assertIn("refused", done.err)
+
+
+class SlowNames(TestCase):
+    """A name server that takes its time, on host a itself."""
+
+    def setUp(self):
+        self.lab = self.enterContext(Lab())
+        self.a, self.b = self.lab.a, self.lab.b
+        folder = pathlib.Path("/etc/netns") / self.a.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:30\n")
+        self.server = self.enterContext(self.a.socket(kind=socket.SOCK_DGRAM))
+        self.server.bind(("127.0.0.1", 53))
+
+    def answer(self, query, client):
+        """An A record for the lab's host b; nothing for other types."""
+        kind = query[query.index(b"\0", 12) + 1:][:2]
+        end = query.index(b"\0", 12) + 5
+        record = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4" + socket.inet_aton(self.b.ip4)
+        found = kind == b"\0\1"
+        header = query[:2] + b"\x81\x80\0\1" + (b"\0\1" if found else b"\0\0") + b"\0\0\0\0"
+        self.server.sendto(header + query[12:end] + (record if found else b""), client)
+
+    def test_a_slow_look_up_is_not_cut_by_the_second_of_an_attempt(self):
+        listener = self.enterContext(self.b.socket())
+        listener.bind((self.b.ip4, 80))
+        listener.listen()
+        program = self.spawn(self.a.command(["pier-connect", "--wait", "60s", "slow.example", "80"]), stdin=DEVNULL)
+        begun = time.monotonic()
+        query = self.server.recvfrom(512)
+        while time.monotonic() < begun + 1.2:  # the point of it: longer than an attempt may take
+            select.select([], [], [], 0.05)
+        self.answer(*query)
+        answering = threading.Thread(target=self.answer_all, daemon=True)
+        answering.start()
+        self.accept(listener).close()
+        self.assertEqual(program.wait().code, 0)
+
+    def answer_all(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.answer(*self.server.recvfrom(512))
+
+    def test_a_connect_timeout_bounds_the_look_up_too(self):
+        done = run(self.a.command(["pier-connect", "--connect-timeout", "100ms", "slow.example", "80"]))
+        self.assertEqual((done.code, done.err), (124, "pier-connect: resolve slow.example: no answer in 0.10 s\n"))
