@@ -96,7 +96,7 @@ void ScanEngine::send(Question question) {
       ++stats_.probes;
       if (question.waiting.tries++ > 0) ++stats_.retries;
       ++in_flight_at_[question.waiting.tries];
-      ++host.sent_since_check;
+      check_for_loss(host);
       break;
     case Purpose::check:
       ++stats_.checks;
@@ -106,6 +106,7 @@ void ScanEngine::send(Question question) {
       break;
   }
   ++host.in_flight;
+  ++host.sent;
   question.sent = now();
   if (free_tags_.empty()) {
     free_tags_.push_back(asked_.size());
@@ -115,6 +116,7 @@ void ScanEngine::send(Question question) {
   free_tags_.pop_back();
   asked_[tag] = question;
   pace_.sent(question.sent);
+  host.pace.sent(question.sent);
   const unsigned silences = question.waiting.tries > 0 ? question.waiting.tries - 1U : 0U;
   prober_.send({.tag = tag,
                 .address = host.address,
@@ -133,6 +135,7 @@ Deadline ScanEngine::wait_until() const {
   if (resume_at_ > when) sooner(resume_at_);
   if (!pace_.allows(when) && !nothing_left() && prober_.in_flight() < window_.size())
     sooner(pace_.next(when));
+  if (!paced_.empty()) sooner(paced_.top().at);
   if (!late_.empty() && late_.front().not_before > when) sooner(late_.front().not_before);
   return until ? Deadline(*until) : Deadline();
 }

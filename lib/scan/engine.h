@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 #include <queue>
+#include <random>
 #include <unordered_map>
 #include <vector>
 
@@ -85,9 +86,12 @@ class ScanEngine {
   [[nodiscard]] std::optional<Question> take_new();
   [[nodiscard]] std::optional<Question> take_late(TimePoint when);
   [[nodiscard]] Question question_of(Waiting waiting);
-  [[nodiscard]] bool has_room(const HostState& host, unsigned tries) const;
+  [[nodiscard]] bool has_room(HostState& host, unsigned tries);
   [[nodiscard]] bool worth_another(unsigned tries) const;
   void defer(HostState& host, Waiting waiting);
+  void resume_paced(TimePoint when);
+  // Beside a probe of a port, one that shows what gets lost.
+  void check_for_loss(HostState& host);
   void mark_ready(HostState& host);
   [[nodiscard]] bool is_slow_round() const;
 
@@ -107,9 +111,9 @@ class ScanEngine {
   [[nodiscard]] bool report(const Question& question, const Judgement& judgement,
                             std::optional<Duration> rtt);
   void learn_from_answer(HostState& host, const Question& question, PortState state, Duration took);
-  void learn_from_silence(HostState& host);
   void ask_canaries(HostState& host);
-  void check_for_loss(HostState& host);
+  void slow_down(HostState& host);
+  static void speed_up(HostState& host);
   void count_fault(HostState& host);
 
   const ProbePlan& plan_;
@@ -127,9 +131,16 @@ class ScanEngine {
     Waiting waiting;
     TimePoint not_before;
   };
-  std::uint64_t next_ = 0;         // of the plan
-  std::deque<Question> urgent_;    // before all others: checks, canaries, what met itself or found no room
-  std::deque<HostState*> ready_;   // hosts with deferred questions and room for one
+  std::uint64_t next_ = 0;        // of the plan
+  std::deque<Question> urgent_;   // before all others: checks, canaries, what met itself or found no room
+  std::deque<HostState*> ready_;  // hosts with deferred questions and room for one
+  struct Paced {
+    TimePoint at;
+    HostState* host;
+    friend bool operator>(const Paced& a, const Paced& b) { return a.at > b.at; }
+  };
+  // Hosts that may be asked again at a time.
+  std::priority_queue<Paced, std::vector<Paced>, std::greater<>> paced_;
   std::deque<Late> late_;          // after all others: nobody answered
   std::vector<Question> unasked_;  // not asked any more: silent, or of a host that was given up
   WaitingPool pool_;               // of the deferred
@@ -139,6 +150,7 @@ class ScanEngine {
   std::unordered_map<std::uint64_t, HostState> hosts_;        // by index and transport
   std::vector<IpAddress> given_up_;
 
+  std::minstd_rand chance_{1};
   Window window_;
   LossWatch loss_;             // over all hosts
   bool more_to_send_ = false;  // a burst ended before the questions did

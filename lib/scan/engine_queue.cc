@@ -21,6 +21,14 @@ constexpr std::size_t kSlower = 4;
 // Verdicts of silence between two looks at what has ended.
 constexpr std::size_t kMostUnasked = 1024;
 
+// How often a port that has answered is asked again while others are silent: for every second silence, and at
+// about every 32nd probe at most; at every 8th while the host is asked more slowly. One that is open serves
+// somebody, and is left in peace but for four times a second.
+constexpr std::uint32_t kProbesPerCheck = 32;
+constexpr std::uint32_t kProbesPerCheckPaced = 8;
+constexpr std::uint32_t kSilencesPerCheck = 2;
+constexpr Duration kBetweenOpenChecks = std::chrono::milliseconds(250);
+
 }  // namespace
 
 HostState& ScanEngine::host_of(const Pair& pair) {
@@ -40,9 +48,46 @@ bool ScanEngine::is_slow_round() const {
   return next_ == plan_.size() && !late_.empty() && late_.front().waiting.tries >= kFastRounds;
 }
 
-bool ScanEngine::has_room(const HostState& host, unsigned tries) const {
+bool ScanEngine::has_room(HostState& host, unsigned tries) {
   const std::size_t room = tries >= kFastRounds ? host.window.size() / kSlower : host.window.size();
-  return host.in_flight < std::max<std::size_t>(room, 1);
+  if (host.in_flight >= std::max<std::size_t>(room, 1)) return false;
+  if (host.pace.interval() == Duration::zero()) return true;
+  const TimePoint when = now();
+  if (host.pace.allows(when)) return true;
+  if (!host.in_paced) {
+    host.in_paced = true;
+    paced_.push({host.pace.next(when), &host});
+  }
+  return false;
+}
+
+void ScanEngine::resume_paced(TimePoint when) {
+  while (!paced_.empty() && paced_.top().at <= when) {
+    HostState& host = *paced_.top().host;
+    paced_.pop();
+    host.in_paced = false;
+    mark_ready(host);
+  }
+}
+
+void ScanEngine::check_for_loss(HostState& host) {
+  if (host.check_port == 0 || host.protocol != PortProtocol::tcp) return;
+  const bool unpaced = host.pace.interval() == Duration::zero();
+  if (unpaced && host.checks * kSilencesPerCheck >= host.silences) return;
+  if (host.until_check > 0) {
+    --host.until_check;
+    return;
+  }
+  if (host.check_port_open) {
+    const TimePoint when = now();
+    if (when < host.next_open_check) return;
+    host.next_open_check = when + kBetweenOpenChecks;
+  }
+  // Not at the same place of every burst, which may be one where nothing gets lost.
+  const std::uint32_t apart = unpaced ? kProbesPerCheck : kProbesPerCheckPaced;
+  host.until_check = apart / 2 + static_cast<std::uint32_t>(chance_() % apart);
+  ++host.checks;
+  urgent_.push_back({.host = &host, .port = host.check_port, .purpose = Purpose::check});
 }
 
 void ScanEngine::mark_ready(HostState& host) {
@@ -67,6 +112,7 @@ std::optional<ScanEngine::Question> ScanEngine::take_question(TimePoint when) {
     urgent_.pop_front();
     return question;
   }
+  resume_paced(when);
   if (auto question = take_ready()) return question;
   if (late_.size() < kMostLate)
     if (auto question = take_new()) return question;
@@ -83,7 +129,7 @@ std::optional<ScanEngine::Question> ScanEngine::take_ready() {
     if (host.deferred.empty() || !has_room(host, pool_.front(host.deferred).tries)) continue;
     Question question = question_of(pool_.pop(host.deferred));
     // One more will be in flight than now.
-    if (!host.deferred.empty() && host.in_flight + 1 < host.window.size()) {
+    if (!host.deferred.empty() && host.in_flight + 1 < host.window.size() && has_room(host, 0)) {
       host.in_ready = true;
       ready_.push_back(&host);
     }
@@ -122,16 +168,18 @@ std::optional<ScanEngine::Question> ScanEngine::take_late(TimePoint when) {
   while (!late_.empty() && unasked_.size() < kMostUnasked) {
     const Late late = late_.front();
     if (late.not_before > when) return std::nullopt;
-    if (!limits_.retries && late.waiting.tries >= kFastRounds && in_flight_at_[late.waiting.tries] > 0)
-      return std::nullopt;
-    late_.pop_front();
+    const bool through = in_flight_at_[late.waiting.tries] == 0 && pool_.size() == 0;
+    if (!limits_.retries && late.waiting.tries >= kFastRounds && !through) return std::nullopt;
     const Question question = question_of(late.waiting);
-    if (!worth_another(late.waiting.tries))
-      unasked_.push_back(question);
-    else if (has_room(*question.host, late.waiting.tries))
-      return question;
-    else
+    const bool again = worth_another(late.waiting.tries);
+    const bool room = again && has_room(*question.host, late.waiting.tries);
+    if (again && !room && plan_.is_one_window()) return std::nullopt;
+    late_.pop_front();
+    if (room) return question;
+    if (again)
       defer(*question.host, late.waiting);
+    else
+      unasked_.push_back(question);
   }
   return std::nullopt;
 }

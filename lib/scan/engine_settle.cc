@@ -27,12 +27,17 @@ constexpr Duration kNear = std::chrono::milliseconds(1);
 constexpr std::uint32_t kNearAnswers = 3;
 // As many faults of this host in a row, and a host is not asked any more.
 constexpr std::uint16_t kMostFaults = 256;
-// How often a port that has answered is asked again while others are silent: at most at every 32nd probe, and
-// for every second silence. One that is open serves somebody, and is left in peace but for four times a
-// second.
-constexpr std::uint32_t kProbesPerCheck = 32;
-constexpr std::uint32_t kSilencesPerCheck = 2;
-constexpr Duration kBetweenOpenChecks = std::chrono::milliseconds(250);
+// A host that loses much is asked at the rate at which it answered, not slower than this; from then on as the
+// finding is, by these factors.
+constexpr double kSlowest = 20;
+constexpr double kFaster = 1.15;
+constexpr double kMuchFaster = 1.6;  // after a cut by guess, until the next loss
+constexpr double kSlower = 0.75;
+// After so many cuts in a row going slower is no help: the network is just as bad at any rate.
+constexpr std::uint8_t kMostCuts = 6;
+// Beyond, there is no need for a pace.
+constexpr Duration kNoPace = std::chrono::microseconds(10);
+constexpr double kLeastShare = 0.1;
 
 }  // namespace
 
@@ -98,7 +103,7 @@ bool ScanEngine::settle_port(const Question& question, const ProbeEnd& end) {
     }
   }
   if (judgement.kind == Kind::no_answer) {
-    learn_from_silence(host);
+    ++host.silences;
     const bool last = limits_.retries && question.waiting.tries > *limits_.retries;
     if (!last) {
       late_.push_back({question.waiting, now() + kBetweenRounds});
@@ -147,40 +152,52 @@ void ScanEngine::learn_from_answer(HostState& host, const Question& question, Po
   }
 }
 
-void ScanEngine::learn_from_silence(HostState& host) {
-  ++host.silences;
-  ++host.silent_since_check;
-  check_for_loss(host);
-}
-
-void ScanEngine::check_for_loss(HostState& host) {
-  if (host.check_port == 0 || host.protocol != PortProtocol::tcp ||
-      host.silent_since_check < kSilencesPerCheck || host.sent_since_check < kProbesPerCheck)
-    return;
-  if (host.check_port_open) {
-    const TimePoint when = now();
-    if (when < host.next_open_check) return;
-    host.next_open_check = when + kBetweenOpenChecks;
-  }
-  host.silent_since_check = host.sent_since_check = 0;
-  urgent_.push_back({.host = &host, .port = host.check_port, .purpose = Purpose::check});
-}
-
 void ScanEngine::settle_check(const Question& question, const Judgement& judgement) {
   HostState& host = *question.host;
   const bool lost = judgement.kind == Kind::no_answer;
   if (lost) ++stats_.checks_lost;
-  if (host.loss.count(lost, question.sent)) {
-    host.window.back_off();
-    host.loss.restart(now());
-    observer_.detail(fmt::format("{} loses too much: {} probes at a time from now on",
-                                 host.address.to_string(), host.window.size()));
-  }
+  const auto finding = host.loss.count(lost, question.sent);
+  if (finding == LossWatch::Finding::much) slow_down(host);
+  if (finding == LossWatch::Finding::some) host.guessed_pace = false;
+  if (finding == LossWatch::Finding::some || finding == LossWatch::Finding::little) host.cuts = 0;
+  if (finding == LossWatch::Finding::little) speed_up(host);
   // The scan's own window only where more than one host has to share it.
-  if (plan_.hosts() > 1 && loss_.count(lost, question.sent)) {
+  if (plan_.hosts() > 1 && loss_.count(lost, question.sent) == LossWatch::Finding::much) {
     window_.back_off();
     loss_.restart(now());
   }
+}
+
+void ScanEngine::speed_up(HostState& host) {
+  if (host.pace.interval() == Duration::zero()) return;
+  const double factor = host.guessed_pace ? kMuchFaster : kFaster;
+  const auto interval = std::chrono::duration_cast<Duration>(host.pace.interval() / factor);
+  host.pace.set_interval(interval < kNoPace ? Duration::zero() : interval);
+}
+
+void ScanEngine::slow_down(HostState& host) {
+  if (host.cuts >= kMostCuts) {
+    host.loss.restart(TimePoint::max());
+    host.pace.set_interval(Duration::zero());
+    return observer_.detail(host.address.to_string() + " loses as much when asked slowly: no pace is kept");
+  }
+  ++host.cuts;
+  const TimePoint when = now();
+  const bool paced = host.pace.interval() > Duration::zero();
+  const double rate = paced ? 1 / seconds(host.pace.interval())
+                            : host.sent / std::max(seconds(when - host.loss.since()), 1e-3);
+  // Half of some checks may be lost by chance: only more than that says how much slower it must be.
+  const double share = host.loss.answered();
+  host.guessed_pace = !paced || share < 0.5;
+  const double factor = host.guessed_pace ? std::max(share, kLeastShare) : kSlower;
+  const double answered = std::max(rate * factor, kSlowest);
+  // From then on it is the pace that counts: what is lost fills a window for as long as it is waited for.
+  if (!paced) host.window.back_off();
+  host.pace.set_interval(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / answered)));
+  host.loss.restart(when);
+  host.sent = 0;
+  observer_.detail(fmt::format("{} loses too much: {} probes a second from now on", host.address.to_string(),
+                               format_count(static_cast<std::uint64_t>(answered))));
 }
 
 void ScanEngine::ask_canaries(HostState& host) {

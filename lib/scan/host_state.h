@@ -8,6 +8,7 @@
 
 #include "net/address.h"
 #include "ports/protocol.h"
+#include "scan/pace.h"
 #include "scan/result.h"
 #include "scan/rtt.h"
 #include "scan/waiting.h"
@@ -18,28 +19,42 @@ namespace pier {
 // Counts probes of a port that is known to answer: the only ones whose silence is sure to be a loss.
 class LossWatch {
  public:
-  // True when so many were lost, of those sent since the last time, that fewer probes at a time should go.
-  [[nodiscard]] bool count(bool lost, TimePoint sent) {
-    if (sent < since_) return false;  // it tells of the time before
+  enum class Finding : std::uint8_t {
+    nothing,  // too few yet
+    little,   // hardly any were lost
+    some,     // no reason to go slower, nor faster
+    much,     // fewer at a time should go
+  };
+  // `sent`: when the probe was. One from before the last finding of `much` does not count.
+  [[nodiscard]] Finding count(bool lost, TimePoint sent) {
+    if (sent < since_) return Finding::nothing;
     ++asked_;
     in_a_row_ = lost ? static_cast<std::uint8_t>(in_a_row_ + 1) : std::uint8_t{0};
     lost_ = static_cast<std::uint8_t>(lost_ + (lost ? 1 : 0));
-    const bool too_many = lost_ >= kTooMany || in_a_row_ >= kTooManyInARow;
-    if (asked_ == kAsked || too_many) asked_ = lost_ = 0;
-    return too_many;
+    if (lost_ >= kMuch || in_a_row_ >= kMuchInARow) return Finding::much;
+    if (asked_ < kAsked) return Finding::nothing;
+    const Finding finding = lost_ <= kLittle ? Finding::little : Finding::some;
+    asked_ = lost_ = 0;
+    return finding;
   }
+  // Of those counted since the last finding, the share that was answered.
+  [[nodiscard]] double answered() const {
+    return asked_ == 0 ? 1 : 1 - static_cast<double>(lost_) / static_cast<double>(asked_);
+  }
+  [[nodiscard]] TimePoint since() const { return since_; }
   void restart(TimePoint when) {
     since_ = when;
     asked_ = lost_ = in_a_row_ = 0;
   }
 
  private:
-  // A network that loses one packet in ten at any rate is not helped by going slower; by chance, it loses 6
-  // of 16 in 1 of 300 cases and 4 in a row in 1 of 10,000.
-  static constexpr std::uint8_t kAsked = 16;
-  static constexpr std::uint8_t kTooMany = 6;
-  static constexpr std::uint8_t kTooManyInARow = 4;
-  TimePoint since_ = TimePoint::min();
+  // A network that loses one packet in ten at any rate is not helped by going slower; by chance, it loses 13
+  // of 32, or 8 in a row, less than once in a million times.
+  static constexpr std::uint8_t kAsked = 32;
+  static constexpr std::uint8_t kLittle = 3;
+  static constexpr std::uint8_t kMuch = 13;
+  static constexpr std::uint8_t kMuchInARow = 8;
+  TimePoint since_ = now();
   std::uint8_t asked_ = 0;
   std::uint8_t lost_ = 0;
   std::uint8_t in_a_row_ = 0;
@@ -65,11 +80,16 @@ struct HostState {
   std::uint32_t answers = 0;
   std::uint32_t silences = 0;
 
+  Pace pace;  // without a limit until much was lost
+  bool in_paced = false;
+  bool guessed_pace = false;  // from a few lost checks
   LossWatch loss;
+  std::uint8_t cuts = 0;         // of its pace, without a better finding between
+  std::uint32_t sent = 0;        // since loss.since()
   std::uint16_t check_port = 0;  // one that answered; 0 for none
   bool check_port_open = false;
-  std::uint32_t sent_since_check = 0;
-  std::uint32_t silent_since_check = 0;
+  std::uint32_t until_check = 0;  // probes
+  std::uint32_t checks = 0;
   TimePoint next_open_check = TimePoint::min();
 
   CanaryState canary = CanaryState::unasked;

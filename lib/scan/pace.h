@@ -14,7 +14,7 @@ namespace pier {
 class Pace {
  public:
   // Probes a second, at least 1; without it there is no limit.
-  explicit Pace(std::optional<std::uint64_t> rate)
+  explicit Pace(std::optional<std::uint64_t> rate = {})
       : interval_(rate ? Duration(std::chrono::seconds(1)) / static_cast<std::int64_t>(*rate)
                        : Duration::zero()) {}
 
@@ -24,6 +24,10 @@ class Pace {
   void sent(TimePoint when) {
     if (interval_ > Duration::zero()) next_ = std::max(next_, when - kCatchUp) + interval_;
   }
+
+  // The time between two probes; zero without a limit.
+  [[nodiscard]] Duration interval() const { return interval_; }
+  void set_interval(Duration interval) { interval_ = interval; }
 
  private:
   static constexpr Duration kCatchUp = std::chrono::milliseconds(10);

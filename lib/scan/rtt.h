@@ -29,11 +29,11 @@ class RttEstimator {
   [[nodiscard]] bool known() const { return smoothed_us_ >= 0; }
   [[nodiscard]] Duration smoothed() const { return microseconds(smoothed_us_); }
   // SRTT + 4 × RTTVAR, at least `floor` and at most `ceiling`; before the first answer, `ceiling`. Each
-  // silence before this probe doubles it (section 5.5).
+  // silence before this probe doubles it (section 5.5), twice at most.
   [[nodiscard]] Duration timeout(Duration floor, Duration ceiling, unsigned silences) const {
     if (!known()) return ceiling;
     const Duration wait = std::max(microseconds(smoothed_us_ + 4 * deviation_us_), floor);
-    return wait >= ceiling ? ceiling : std::min(wait * (1U << std::min(silences, 10U)), ceiling);
+    return wait >= ceiling ? ceiling : std::min(wait * (1U << std::min(silences, 2U)), ceiling);
   }
 
  private:

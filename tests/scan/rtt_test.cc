@@ -28,13 +28,13 @@ TEST(Rtt, FollowsTheRfc) {
   EXPECT_NEAR(seconds(rtt.smoothed()), 0.080, 1e-4);
 }
 
-TEST(Rtt, EachSilenceDoublesTheWaitUpToTheCeiling) {
+TEST(Rtt, TwoSilencesDoubleTheWaitUpToTheCeiling) {
   RttEstimator rtt;
   rtt.sample(milliseconds(1));
   EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 1), 2 * kLeastTimeout);
-  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 3), 8 * kLeastTimeout);
-  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 4), kCeiling);
-  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 99), kCeiling);
+  EXPECT_EQ(rtt.timeout(kLeastTimeout, kCeiling, 3), 4 * kLeastTimeout);
+  EXPECT_EQ(rtt.timeout(kLeastTimeout, milliseconds(150), 1), milliseconds(150));
+
   EXPECT_EQ(rtt.timeout(kLeastTimeout, milliseconds(50), 0), milliseconds(50)) << "the user's limit wins";
 }
 
@@ -61,18 +61,30 @@ TEST(Window, NeverPassesItsMost) {
 }
 
 TEST(LossWatch, TakesOneInTenForWeatherAndOneInTwoForTooMuch) {
+  using Finding = LossWatch::Finding;
   LossWatch watch;
-  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(watch.count(i % 10 == 0, now()));
+  for (int i = 0; i < 1000; ++i) EXPECT_NE(watch.count(i % 10 == 0, now()), Finding::much);
   int times = 0;
-  for (int i = 0; i < 160; ++i) times += watch.count(i % 2 == 0, now()) ? 1 : 0;
-  EXPECT_GE(times, 10);
+  for (int i = 0; i < 160; ++i)
+    if (watch.count(i % 2 == 0, now()) == Finding::much) {
+      EXPECT_NEAR(watch.answered(), 0.5, 0.1);
+      watch.restart(now());
+      ++times;
+    }
+  EXPECT_GE(times, 5);
+}
+
+TEST(LossWatch, SaysWhenLittleIsLost) {
+  LossWatch watch;
+  for (int i = 0; i < 31; ++i) EXPECT_EQ(watch.count(i == 3, now()), LossWatch::Finding::nothing);
+  EXPECT_EQ(watch.count(false, now()), LossWatch::Finding::little);
 }
 
 TEST(LossWatch, WhatWasSentBeforeTheLastTimeDoesNotCount) {
   LossWatch watch;
   const TimePoint before = now();
   watch.restart(before + milliseconds(1));
-  for (int i = 0; i < 100; ++i) EXPECT_FALSE(watch.count(true, before));
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(watch.count(true, before), LossWatch::Finding::nothing);
 }
 
 }  // namespace
