@@ -21,6 +21,10 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "datagrams have no connections to accept");
+  for (const std::string_view flag : {"echo", "discard"})
+    if (args.has(flag))
+      return usage_error("--" + std::string(flag), endpoint.to_string(),
+                         "it is for connections, not datagrams");
   return {};
 }
 

@@ -5,12 +5,25 @@
 #include "relay/datagram.h"
 #include "relay/datagram_exec.h"
 #include "relay/exec.h"
+#include "relay/reply.h"
 
 namespace pier::server {
 
 int Run::end_from_outside() {
   return signal != 0 ? news.end_by_signal(app, signal) : news.end(app, *fault);
 }
+
+namespace {
+
+// What clients get in place of our input and output, if anything.
+std::unique_ptr<Service> make_service(const Run& run, const RelayRules& rules) {
+  if (run.program) return std::make_unique<ExecService>(run.loop, *run.program, run.descriptors, rules);
+  if (run.app.args.has("echo")) return std::make_unique<ReplyService>(run.loop, Reply::echo, rules);
+  if (run.app.args.has("discard")) return std::make_unique<ReplyService>(run.loop, Reply::discard, rules);
+  return nullptr;
+}
+
+}  // namespace
 
 int serve_streams(Run& run, Listener listener, const Plan& plan) {
   ServePlan serve;
@@ -20,9 +33,7 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   serve.max_accepts = run.app.args.number("max-accepts");
   serve.accept_timeout = run.app.args.duration("accept-timeout");
   serve.hosts = run.hosts;
-  std::unique_ptr<Service> service;
-  if (run.program)
-    service = std::make_unique<ExecService>(run.loop, *run.program, run.descriptors, serve.rules);
+  const std::unique_ptr<Service> service = make_service(run, serve.rules);
   serve.service = service.get();
   serve.handshaker = run.handshaker.get();
   RelayResult ended;

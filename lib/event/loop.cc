@@ -48,6 +48,12 @@ void Watch::cancel() {
   loop_ = nullptr;
 }
 
+void Watch::cancel_before_close() {
+  if (loop_ == nullptr) return;
+  loop_->entries_.at(id_)->in_epoll = false;
+  cancel();
+}
+
 Timer& Timer::operator=(Timer&& other) noexcept {
   if (this != &other) {
     cancel();

@@ -56,6 +56,9 @@ class Watch {
   // set().
   void pause();
   void cancel();
+  // The same for a descriptor that is closed before anything else happens, and of which no copy exists: the
+  // kernel then forgets it by itself, and a system call is saved.
+  void cancel_before_close();
   [[nodiscard]] bool active() const { return loop_ != nullptr; }
 
  private:

@@ -138,9 +138,10 @@ void Hub::leave_when_idle(Client& client) {
   client.leaving = loop_.timer(idle, [this, &client] { leave_when_idle(client); });
 }
 
-// Our own end, said where the transport has one (TLS), goes out before the socket is closed.
+// Our own end, said where the transport has one (TLS), goes out before the socket is closed; a plain one says
+// it by being closed.
 void Hub::say_goodbye(Client& client) {
-  if (!client.left) client.stream->finish_writing();
+  if (!client.left && !client.stream->raw_output().valid()) client.stream->finish_writing();
   client.left = true;
   if (client.stream->has_buffered_output()) return update_client(client);
   close_client(client, {}, false);
@@ -223,7 +224,7 @@ void Hub::close_client(Client& client, std::optional<Error> error, bool reset) {
   result.error = std::move(error);
   if (reset) client.stream->abort();
   const ClientId id = client.id;
-  client.watch.cancel();  // before its descriptor is closed
+  client.watch.cancel_before_close();
   if (client.crowded) --crowded_;
   clients_.erase(id);
   events_.closed(id, result);

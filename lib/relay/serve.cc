@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/number.h"
@@ -42,12 +43,15 @@ Result<void> Server::start() {
 }
 
 void Server::accept_from(Listener::Bound& bound) {
-  // A burst is taken in one go, but never so long that the clients already here wait.
-  for (int taken = 0; taken < 64 && accepting_; ++taken) {
+  // A burst is taken in one go, but never so long that the clients already here wait. While they come one at
+  // a time, asking for another would mostly be told that there is none.
+  int taken = 0;
+  for (; taken < burst_ && accepting_; ++taken) {
     auto accepted = accept_socket(bound.fd);
     if (!accepted) return out_of_descriptors(accepted.error());
     if (!*accepted) {
       told_of_descriptors_ = false;
+      burst_ = std::max(taken, 1);
       return;
     }
     if (plan_.hosts.admit((*accepted)->peer))
@@ -55,6 +59,7 @@ void Server::accept_from(Listener::Bound& bound) {
     else
       refuse(**accepted);
   }
+  burst_ = std::min(burst_ * 2, kMostBurst);
 }
 
 // A reset, so that nobody takes the silence for an answer.
@@ -64,7 +69,9 @@ void Server::refuse(const Accepted& accepted) {
 }
 
 void Server::take(Accepted accepted, const Listener::Bound& bound) {
-  Session session{++accepted_, accepted.peer, local_address(accepted.fd.get())};
+  // A socket that waits on one address has its clients there: no need to ask the kernel.
+  const bool known = bound.address.is_ip() && !bound.address.ip().is_any();
+  Session session{++accepted_, accepted.peer, known ? bound.address : local_address(accepted.fd.get())};
   accept_timer_.cancel();
   if (plan_.rules.steps != nullptr)
     plan_.rules.steps->step(

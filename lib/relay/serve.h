@@ -87,6 +87,8 @@ class Server {
   std::unique_ptr<Relay> only_relay_;
   std::unique_ptr<Hub> hub_;
   std::uint64_t accepted_ = 0;
+  static constexpr int kMostBurst = 64;
+  int burst_ = 1;  // how many are accepted at the next event
   bool accepting_ = false;
   bool paused_ = false;               // no descriptor is free
   bool told_of_descriptors_ = false;  // since all who waited were last accepted

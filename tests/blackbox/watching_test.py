@@ -152,8 +152,8 @@ class HexDump(TestCase):
         peer = self.raw_connect(("127.0.0.1", server.port), kind=socket.SOCK_DGRAM)
         peer.send(b"echo")
         self.assertEqual(peer.recv(100), b"echo")
-        self.assertEqual([(mark, bytes_of(lines)) for mark, _, lines in chunks(dump)],
-                         [("<", b"echo"), (">", b"echo")])
+        wait_until(lambda: [(mark, bytes_of(lines)) for mark, _, lines in chunks(dump)] ==
+                   [("<", b"echo"), (">", b"echo")], "both are in the dump")
 
     def test_to_a_passed_descriptor_and_to_a_free_stdout(self):
         listener = self.raw_listener()
