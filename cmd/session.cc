@@ -43,8 +43,10 @@ Result<SocketOptions> socket_options_of(const Parsed& args, const Endpoint& endp
   for (const std::string_view flag : {"mss", "nodelay", "congestion", "keepalive"})
     if (args.has(flag) && !tcp)
       return usage_error("--" + std::string(flag), endpoint.to_string(), "only TCP has this option");
-  if (args.has("tos") && !tcp && endpoint.transport != Transport::udp)
-    return usage_error("--tos", endpoint.to_string(), "only TCP and UDP send packets that carry it");
+  for (const std::string_view flag : {"tos", "ttl"})
+    if (args.has(flag) && !tcp && endpoint.transport != Transport::udp)
+      return usage_error("--" + std::string(flag), endpoint.to_string(),
+                         "only TCP and UDP send packets that carry it");
   SocketOptions options;
   const auto number = [&](std::string_view flag) -> std::optional<int> {
     const auto value = args.number(flag);
@@ -62,6 +64,7 @@ Result<SocketOptions> socket_options_of(const Parsed& args, const Endpoint& endp
   options.keep_alive = args.has("keepalive");
   options.congestion = args.text("congestion").value_or("");
   options.tos = number("tos");
+  options.ttl = number("ttl");
   if (args.has("congestion") && options.congestion.empty())
     return usage_error("--congestion", "", "not a name such as cubic or reno");
   return options;

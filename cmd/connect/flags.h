@@ -27,6 +27,24 @@ inline constexpr Flag kFastopen{
     .name = "fastopen",
     .group = "Transport",
     .brief = "TCP Fast Open: the first bytes go with the SYN to a server met before"};
+inline constexpr Flag kTtl{.name = "ttl",
+                           .value = "N",
+                           .kind = ValueKind::number,
+                           .group = "Socket",
+                           .brief = "packets pass at most N routers (default: 64, and 1 for multicast)",
+                           .min = 1,
+                           .max = 255};
+inline constexpr Flag kReplies{.name = "replies",
+                               .value = "N",
+                               .kind = ValueKind::number,
+                               .group = "Data",
+                               .brief = "UDP: end with the Nth reply; fewer within --reply-timeout: 124",
+                               .min = 1};
+inline constexpr Flag kMaxDatagram{.name = "max-datagram",
+                                   .value = "S",
+                                   .kind = ValueKind::size,
+                                   .group = "Data",
+                                   .brief = "UDP: read at most S bytes of stdin into one (default: 16k)"};
 inline constexpr Flag kCheck{
     .name = "check",
     .group = "Reaching",

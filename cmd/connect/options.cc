@@ -2,6 +2,7 @@
 
 #include <net/if.h>
 
+#include "cmd/connect/datagrams.h"
 #include "cmd/connect/endpoints.h"
 #include "cmd/connect/readiness.h"
 #include "cmd/session.h"
@@ -105,6 +106,8 @@ Result<Plan> make_plan(const Parsed& args) {
     if (!source) return std::unexpected(source.error());
     auto options = socket_options_of(args, endpoint);
     if (!options) return std::unexpected(options.error());
+    if (const auto fits = check_datagram_options(args, endpoint, plan.checks); !fits)
+      return std::unexpected(fits.error());
     if (const auto fits = check_limit_rate(args, endpoint); !fits) return std::unexpected(fits.error());
     ReachPlan dial;
     dial.connect.endpoint = std::move(endpoint);

@@ -1,12 +1,11 @@
 #include <fmt/core.h>
 #include <sys/ioctl.h>
 
+#include "cmd/connect/datagrams.h"
 #include "cmd/connect/run.h"
 #include "cmd/connect/wait_line.h"
 #include "cmd/transfer_progress.h"
 #include "net/socket.h"
-#include "relay/datagram.h"
-#include "relay/datagram_exec.h"
 #include "relay/exec.h"
 #include "relay/relay.h"
 #include "scan/reach.h"
@@ -65,51 +64,6 @@ int run_program(Run& run, Reached reached, const Session& session) {
   return run.outside.ended() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
 
-int run_for_datagrams(Run& run, Reached reached) {
-  DatagramExecPlan plan;
-  plan.program = *run.program;
-  plan.idle_timeout = run.app.args.duration("idle-timeout");
-  plan.taps = run.news.taps();
-  plan.steps = run.news.steps();
-  std::vector<Fd> sockets;
-  sockets.push_back(std::move(reached.fd));
-  RelayResult ended;
-  DatagramExec programs(run.loop, std::move(sockets), reached.peer, plan, run.news.sessions(),
-                        [&](const RelayResult& result) {
-                          ended = result;
-                          run.loop.stop();
-                        });
-  if (const auto started = programs.start(); !started) return run.news.end(run.app, started.error());
-  run.loop.run();
-  if (!run.outside.ended()) return run.news.end(run.app, ended);
-  programs.end_now();
-  return run.end_from_outside();
-}
-
-int relay_datagrams(Run& run, Reached reached) {
-  if (run.program) return run_for_datagrams(run, std::move(reached));
-  DatagramPlan plan;
-  plan.rules = relay_rules(run.app, run.ends, false, run.news);
-  plan.reply_timeout = run.app.args.duration("reply-timeout").value_or(plan.reply_timeout);
-  std::vector<Fd> sockets;
-  sockets.push_back(std::move(reached.fd));
-  RelayResult ended;
-  DatagramRelay relay(run.loop, std::move(sockets), reached.peer, run.ends.stream(), plan,
-                      run.news.sessions(), [&](const RelayResult& result) {
-                        ended = result;
-                        run.loop.stop();
-                      });
-  if (const auto started = relay.start(); !started) return run.news.end(run.app, started.error());
-  TransferProgress progress(run.app, run.news, run.loop, run.ends, [&] {
-    const RelayResult total = relay.total();
-    return TransferProgress::Totals{total.received, total.sent};
-  });
-  run.loop.run();
-  if (run.outside.ended()) ended = relay.end_now();
-  progress.end(ended);
-  return run.outside.ended() ? run.end_from_outside() : run.news.end(run.app, ended);
-}
-
 }  // namespace
 
 int Run::end_from_outside() {
@@ -123,6 +77,7 @@ int talk(Run& run, ReachPlan plan) {
   const bool datagrams = is_datagram(plan.connect.endpoint.transport);
   const Endpoint endpoint = plan.connect.endpoint;
   plan.session = true;
+  const auto wait = plan.wait ? std::optional(now() + *plan.wait) : std::nullopt;
   std::optional<Error> error;
   std::optional<Reached> reached;
   {
@@ -138,7 +93,7 @@ int talk(Run& run, ReachPlan plan) {
   }
   if (run.outside.ended()) return run.end_from_outside();
   if (error) return run.news.end(run.app, *error);
-  if (datagrams) return relay_datagrams(run, std::move(*reached));
+  if (datagrams) return talk_by_datagrams(run, std::move(*reached), wait);
   const Session session{1, reached->peer, reached->local};
   run.news.sessions().connected(session);
   if (reached->deferred && (run.program || run.app.args.has("recv-only") || !input_at_hand(run.ends)))

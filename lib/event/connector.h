@@ -67,6 +67,9 @@ struct Connected {
   SocketFile file = {};  // of a Unix source path: to be kept as long as the descriptor
   // Fast open: nothing is sent yet, and the first write is what connects (net/socket, start_deferred).
   bool deferred = false;
+  // UDP: the peer is a group or a broadcast address. The socket is not connected to it, for it would then
+  // hear nobody: whoever replies has an address of its own.
+  bool many = false;
 };
 
 // Runs until it calls back, once, never from inside the constructor; destroying it cancels and closes all

@@ -46,6 +46,8 @@ struct Race::State {
     std::optional<TimePoint> without_port;  // since when there is no local port to be had
     TimePoint started = now();
     int self_connects = 0;
+    bool broadcast = false;
+    bool many = false;
     bool waiting = false;
   };
 
@@ -57,6 +59,7 @@ struct Race::State {
   Fate connect(std::size_t index);
   Fate no_port(std::size_t index);
   void try_again(std::size_t index, Duration pause);
+  Result<void> open_to_many(std::size_t index);
   Fate wait_for_answer(std::size_t index);
   Fate connected(std::size_t index);
   Fate lose(std::size_t index, int code, bool local);
@@ -114,6 +117,11 @@ Fate Race::State::connect(std::size_t index) {
   const auto state = connect_socket(attempt.fd, plan_.addresses[index]);
   if (state) return *state == ConnectState::connected ? connected(index) : wait_for_answer(index);
   const int code = state.error().code;
+  // A broadcast address is told by the refusal to connect to it without more words (socket(7), SO_BROADCAST).
+  if (code == EACCES && plan_.transport == Transport::udp && !attempt.broadcast) {
+    attempt.broadcast = true;
+    if (set_option(attempt.fd, SOL_SOCKET, SO_BROADCAST, 1, "SO_BROADCAST")) return connect(index);
+  }
   if (code == EADDRNOTAVAIL && plan_.addresses[index].is_ip()) return no_port(index);
   if (plan_.transport != Transport::unix_stream || code != EAGAIN)
     return lose(index, code, state.error().kind == ErrorKind::local);
@@ -174,8 +182,27 @@ Fate Race::State::connected(std::size_t index) {
     attempt.fd.reset();
     return begin(index);
   }
-  win(index, local);
+  const bool group = plan_.transport == Transport::udp && plan_.addresses[index].ip().is_multicast();
+  attempt.many = group || attempt.broadcast;
+  if (attempt.many) {
+    if (const auto opened = open_to_many(index); !opened) return lose_in_setup(index, opened.error());
+  }
+  win(index, local_address(attempt.fd.get()));
   return Fate::won;
+}
+
+// A connected socket hears its peer alone, so a fresh one takes its place.
+Result<void> Race::State::open_to_many(std::size_t index) {
+  Try& attempt = *tries_[index];
+  const SocketAddress& target = plan_.addresses[index];
+  attempt.fd.reset();  // a source port may be its
+  auto opened = open_for_attempt(plan_, target);
+  if (!opened) return std::unexpected(opened.error());
+  attempt.fd = std::move(opened->fd);
+  if (const auto set = set_option(attempt.fd, SOL_SOCKET, SO_BROADCAST, 1, "SO_BROADCAST"); !set) return set;
+  if (local_address(attempt.fd.get()).port() != 0) return {};
+  const SocketAddress bound = local_address(attempt.fd.get());
+  return bind_socket(attempt.fd, SocketAddress(bound.ip(), 0));
 }
 
 Fate Race::State::lose(std::size_t index, int code, bool local) {
@@ -222,8 +249,12 @@ void Race::State::win(std::size_t index, const SocketAddress& local) {
     tell(other, "close", ": another address was faster", "ok");
     ended(other, Attempt::End::overtaken, now() - tries_[other]->started);
   }
-  result_.winner =
-      Connected{std::move(winner.fd), plan_.addresses[index], took, std::move(winner.file), deferred};
+  result_.winner = Connected{.fd = std::move(winner.fd),
+                             .peer = plan_.addresses[index],
+                             .took = took,
+                             .file = std::move(winner.file),
+                             .deferred = deferred,
+                             .many = winner.many};
   finish();
 }
 

@@ -72,6 +72,10 @@ bool IpAddress::is_any() const {
   return bytes_ == std::array<std::uint8_t, 16>{};
 }
 
+bool IpAddress::is_multicast() const {
+  return family_ == Family::ipv4 ? (bytes_[0] & 0xf0U) == 0xe0 : bytes_[0] == 0xff;
+}
+
 bool IpAddress::is_v4_mapped() const {
   return family_ == Family::ipv6 &&
          std::all_of(bytes_.begin(), bytes_.begin() + 10, [](auto b) { return b == 0; }) &&

@@ -46,6 +46,7 @@ class IpAddress {
   [[nodiscard]] std::uint32_t zone() const { return zone_; }  // interface index, 0 for none
   [[nodiscard]] bool is_loopback() const;                     // 127/8, ::1, ::ffff:127/8
   [[nodiscard]] bool is_any() const;                          // 0.0.0.0 or ::
+  [[nodiscard]] bool is_multicast() const;                    // 224/4, ff00::/8
   [[nodiscard]] bool is_v4_mapped() const;                    // ::ffff:a.b.c.d
   // The IPv4 address inside a mapped one, or the address itself.
   [[nodiscard]] IpAddress unmapped() const;
@@ -90,6 +91,9 @@ class SocketAddress {
   [[nodiscard]] std::uint16_t port() const;
   // Only where is_unix(): the path, "@name", or empty for an unnamed socket.
   [[nodiscard]] std::string path() const;
+
+  // A Unix socket that was not bound, or no address at all, as recvfrom(2) gives then: it cannot be answered.
+  [[nodiscard]] bool is_nameless() const { return domain() == AF_UNSPEC || (is_unix() && path().empty()); }
 
   // "127.0.0.1:80", "[::1]:80", "unix:/run/x.sock", "unix:@name", "unix:(unnamed)", "vsock:3:80".
   [[nodiscard]] std::string to_string() const;

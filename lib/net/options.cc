@@ -83,6 +83,15 @@ Result<void> set_number(const Fd& fd, const Numeric& one, StepSink* steps) {
   return {};
 }
 
+void add_ttl(std::vector<Numeric>& numbers, int ttl, int domain, bool tcp) {
+  const bool v4 = domain == AF_INET;
+  numbers.push_back(v4 ? Numeric{IPPROTO_IP, IP_TTL, "IP_TTL", ttl}
+                       : Numeric{IPPROTO_IPV6, IPV6_UNICAST_HOPS, "IPV6_UNICAST_HOPS", ttl});
+  if (tcp) return;
+  numbers.push_back(v4 ? Numeric{IPPROTO_IP, IP_MULTICAST_TTL, "IP_MULTICAST_TTL", ttl}
+                       : Numeric{IPPROTO_IPV6, IPV6_MULTICAST_HOPS, "IPV6_MULTICAST_HOPS", ttl});
+}
+
 Error congestion_error(const std::string& name, int code) {
   Error error{ErrorKind::local, "setsockopt", "TCP_CONGESTION " + quoted(name), code, {}};
   const bool forbidden = code == EPERM;
@@ -116,7 +125,8 @@ Result<void> set_congestion(const Fd& fd, const std::string& name, StepSink* ste
 }  // namespace
 
 bool SocketOptions::any() const {
-  return send_buffer || receive_buffer || segment || no_delay || keep_alive || !congestion.empty() || tos;
+  return send_buffer || receive_buffer || segment || no_delay || keep_alive || !congestion.empty() || tos ||
+         ttl;
 }
 
 Result<void> set_options(const Fd& fd, Transport transport, int domain, const SocketOptions& options,
@@ -135,6 +145,7 @@ Result<void> set_options(const Fd& fd, Transport transport, int domain, const So
   if (options.tos && ip && domain == AF_INET) numbers.push_back({IPPROTO_IP, IP_TOS, "IP_TOS", *options.tos});
   if (options.tos && ip && domain == AF_INET6)
     numbers.push_back({IPPROTO_IPV6, IPV6_TCLASS, "IPV6_TCLASS", *options.tos});
+  if (options.ttl && ip) add_ttl(numbers, *options.ttl, domain, tcp);
   for (const Numeric& one : numbers)
     if (const auto set = set_number(fd, one, steps); !set) return set;
   if (tcp && !options.congestion.empty()) return set_congestion(fd, options.congestion, steps);

@@ -20,6 +20,7 @@ struct SocketOptions {
   bool no_delay = false;                   // TCP_NODELAY: small writes are not held back
   bool keep_alive = false;                 // SO_KEEPALIVE: a silent TCP peer is asked whether it is there
   std::string congestion = {};  // TCP_CONGESTION: a name such as "cubic"; empty: this host's default
+  std::optional<int> ttl = {};  // 1 to 255: IP_TTL or IPV6_UNICAST_HOPS, and over UDP that of multicast too
   std::optional<int> tos = {};  // 0 to 255: IP_TOS or IPV6_TCLASS, as the socket's family is
 
   [[nodiscard]] bool any() const;

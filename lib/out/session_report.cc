@@ -109,6 +109,17 @@ void SessionReport::closed(const Session& session, const RelayResult& result) {
                            end));
 }
 
+void SessionReport::datagram(const Session& session, const SocketAddress& sender, std::size_t size) {
+  if (options_.events == nullptr) return;
+  JsonObject record("datagram");
+  record.number("id", session.id);
+  if (sender.is_ip())
+    record.text("remote_addr", sender.ip().to_string()).number("remote_port", sender.port());
+  else
+    record.text("remote_addr", sender.to_string()).null("remote_port");
+  options_.events->write(record.number("bytes", size));
+}
+
 void SessionReport::refused(const SocketAddress& peer, std::string_view why) {
   ++refusals_;
   if (options_.events != nullptr) {

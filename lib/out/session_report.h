@@ -30,6 +30,7 @@ class SessionReport final : public SessionObserver {
 
   void connected(const Session& session) override;
   void closed(const Session& session, const RelayResult& result) override;
+  void datagram(const Session& session, const SocketAddress& sender, std::size_t size) override;
   void refused(const SocketAddress& peer, std::string_view why) override;
   void note(std::string_view text) override;
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/number.h"
+#include "net/icmp_error.h"
 #include "net/socket.h"
 
 namespace pier {
@@ -15,15 +16,6 @@ namespace {
 // The largest datagram there can be, and room for a few on their way to the output.
 constexpr std::size_t kLargest = 65536;
 constexpr std::size_t kOutputQueue = 4 * kLargest;
-
-// Between two looks whether a receiver has room again.
-constexpr Duration kFirstRetry = std::chrono::milliseconds(1);
-constexpr Duration kLastRetry = std::chrono::milliseconds(100);
-
-// A Unix socket that was not bound: recvfrom(2) gives no address at all.
-bool is_nameless(const SocketAddress& address) {
-  return address.domain() == AF_UNSPEC || (address.is_unix() && address.path().empty());
-}
 
 }  // namespace
 
@@ -45,6 +37,7 @@ DatagramRelay::~DatagramRelay() {
 }
 
 Result<void> DatagramRelay::start() {
+  if (!server_) keep_icmp_errors(sockets_[0], peers_.front().session.peer.domain(), true);
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     auto watch =
         loop_.watch(sockets_[i].get(), Interest::read, [this, i](Ready ready) { on_socket(i, ready); });
@@ -69,10 +62,8 @@ Result<void> DatagramRelay::start() {
 
 void DatagramRelay::on_socket(std::size_t index, Ready ready) {
   if (ready.error) {
-    if (const int code = take_socket_error(sockets_[index].get()); code != 0) {
-      socket_failed(code);
-      if (finished_) return;
-    }
+    socket_failed(take_socket_error(sockets_[index].get()));
+    if (finished_) return;
   }
   if (ready.writable) blocked_ = false;
   // A datagram socket is read even by a sender, or what arrives would wake the loop for ever.
@@ -84,6 +75,7 @@ void DatagramRelay::on_socket(std::size_t index, Ready ready) {
 // False when there is nothing more to read now.
 bool DatagramRelay::receive_one(std::size_t index) {
   if (plan_.rules.receive && output_.free() < kLargest) return false;
+  if (plan_.replies && replies_ == *plan_.replies) return false;
   std::byte buffer[kLargest];
   sockaddr_storage from{};
   socklen_t from_size = sizeof from;
@@ -103,7 +95,10 @@ bool DatagramRelay::receive_one(std::size_t index) {
   last_activity_ = now();
   Peer* const peer = peer_from(index, sender);
   if (peer == nullptr) return true;  // a stranger, while we are with another
+  received_by_now();
   peer->received += static_cast<std::uint64_t>(size);
+  observer_.datagram(peer->session, sender, static_cast<std::size_t>(size));
+  ++replies_;
   const std::span<const std::byte> datagram(buffer, static_cast<std::size_t>(size));
   if (peer->taps.received) peer->taps.received(datagram);
   if (plan_.rules.receive) {
@@ -131,7 +126,7 @@ void DatagramRelay::fix_peer(std::size_t index, const SocketAddress& address) {
   if (peers_.size() == kMostPeers) forget(0);
   // With one peer only, the kernel keeps strangers out and tells of ICMP errors. A Unix client without a name
   // can't be connected to.
-  if (server_ && !plan_.keep_open && !is_nameless(address))
+  if (server_ && !plan_.keep_open && !address.is_nameless())
     ::connect(sockets_[index].get(), address.data(), address.size());
   Peer peer{{next_id_++, address, local_address(sockets_[index].get()), true}, index};
   if (plan_.rules.taps) peer.taps = plan_.rules.taps(peer.session);
@@ -146,26 +141,6 @@ void DatagramRelay::forget(std::size_t number) {
   forgotten_received_ += gone.received;
   forgotten_sent_ += gone.sent;
   observer_.closed(gone.session, result_of(gone));
-}
-
-void DatagramRelay::on_input() {
-  if (finished_ || has_pending_) return;
-  std::byte buffer[kPayload];
-  const Io io = local_.read(buffer);
-  if (io.kind == Io::Kind::error)
-    return finish(Error{ErrorKind::local, "read", plan_.rules.input_name, io.code, {}});
-  if (io.kind == Io::Kind::end) input_ended_ = true;
-  if (io.kind == Io::Kind::bytes) {
-    pending_.clear();
-    if (plan_.rules.crlf)
-      crlf_.apply(std::span(buffer, io.count), pending_);
-    else
-      pending_.assign(buffer, buffer + io.count);
-    has_pending_ = true;
-    pending_next_ = 0;
-    last_activity_ = now();
-  }
-  settle();
 }
 
 void DatagramRelay::on_output(Ready ready) {
@@ -186,75 +161,14 @@ void DatagramRelay::drain_output() {
   }
 }
 
-void DatagramRelay::send_pending() {
-  if (!has_pending_ || peers_.empty()) return;
-  while (!blocked_ && !finished_ && pending_next_ < peers_.size())
-    if (send_to(peers_[pending_next_])) ++pending_next_;
-  if (!finished_ && pending_next_ >= peers_.size()) has_pending_ = false;
-}
-
-// True when the datagram is on its way, or can never be.
-bool DatagramRelay::send_to(Peer& peer) {
-  const bool many = server_ && plan_.keep_open;
-  if (many && is_nameless(peer.session.peer)) return true;  // it can't be answered
-  const int fd = sockets_[peer.socket].get();
-  const bool connected = !many;
-  const bool named = !connected || (server_ && peer.session.peer.is_unix());
-  const ssize_t sent = retry_eintr([&] {
-    return ::sendto(fd, pending_.data(), pending_.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                    named ? peer.session.peer.data() : nullptr, named ? peer.session.peer.size() : 0);
-  });
-  if (sent >= 0) {
-    peer.sent += static_cast<std::uint64_t>(sent);
-    if (peer.taps.sent) peer.taps.sent(pending_);
-    last_activity_ = now();
-    retry_pause_ = kFirstRetry;
-    return true;
-  }
-  const int code = errno;
-  if (code == EAGAIN || code == EWOULDBLOCK || code == ENOBUFS) {
-    wait_to_send(peer, code);
-    return false;
-  }
-  if (many && peer.session.peer.is_unix()) {
-    forget(static_cast<std::size_t>(&peer - peers_.data()));  // its socket has gone; the next moves up
-    return false;
-  }
-  socket_failed(code);
-  return true;
-}
-
-// poll(2) tells of room in our own queue, and of the peer's only where the socket is connected to it; a full
-// queue of the device (ENOBUFS) it does not know at all. There, trying again is all there is.
-void DatagramRelay::wait_to_send(const Peer& peer, int code) {
-  blocked_ = true;
-  const bool told_by_poll = code != ENOBUFS && (!peer.session.peer.is_unix() || !server_);
-  if (told_by_poll) return;
-  retry_pause_ = std::clamp(retry_pause_, kFirstRetry, kLastRetry);
-  retry_timer_ = loop_.timer(Deadline(now() + retry_pause_), [this] {
-    blocked_ = false;
-    settle();
-  });
-  retry_pause_ *= 2;
-}
-
-void DatagramRelay::socket_failed(int code) {
-  // One of many peers has gone: that is no matter of the others.
-  if (server_ && plan_.keep_open) return;
-  const std::string who = peers_.empty() ? std::string() : peers_.front().session.peer.to_string();
-  std::string why;
-  if (!peers_.empty() && is_nameless(peers_.front().session.peer))
-    why = "the client has not bound its socket to a name, so it can't be answered";
-  else if (code == ECONNREFUSED && !peers_.empty() && peers_.front().session.peer.is_ip())
-    why = "connection refused (ICMP port unreachable): nobody listens there";
-  drain_output();
-  finish(Error{ErrorKind::failed, "send", who, code, why});
-}
-
 void DatagramRelay::settle() {
   if (finished_) return;
   send_pending();
   if (finished_) return;
+  if (plan_.replies && replies_ == *plan_.replies) {
+    if (output_.empty()) return finish({});
+    return update_interest();
+  }
   const bool all_sent = input_ended_ && !has_pending_;
   const bool endless = server_ && plan_.keep_open;
   if (all_sent && !endless && !peers_.empty() && !end_timer_.active()) {
@@ -267,10 +181,11 @@ void DatagramRelay::settle() {
 void DatagramRelay::arm_end_timer() {
   end_timer_ = loop_.timer(Deadline(now() + plan_.reply_timeout), [this] {
     // What has arrived is written first; output that takes nothing is waited for.
-    if (output_.empty())
-      finish({});
-    else
-      arm_end_timer();
+    if (!output_.empty()) return arm_end_timer();
+    if (!plan_.replies) return finish({});
+    finish(Error{ErrorKind::deadline, "recv", peers_.front().session.peer.to_string(), 0,
+                 fmt::format("{} of {} replies came, and no more within {}", replies_, *plan_.replies,
+                             format_duration(plan_.reply_timeout))});
   });
 }
 
@@ -293,7 +208,8 @@ void DatagramRelay::arm_accept_timeout() {
 
 void DatagramRelay::update_interest() {
   if (finished_) return;
-  const bool read = !plan_.rules.receive || output_.free() >= kLargest;
+  const bool enough = plan_.replies && replies_ == *plan_.replies;
+  const bool read = !enough && (!plan_.rules.receive || output_.free() >= kLargest);
   const bool write = blocked_ && has_pending_ && !retry_timer_.active();
   for (Watch& watch : watches_) watch.set(interest(read, write));
   // Without anybody to send to, the input waits.
@@ -334,6 +250,7 @@ void DatagramRelay::finish(std::optional<Error> error, bool output_closed) {
   idle_timer_.cancel();
   accept_timer_.cancel();
   retry_timer_.cancel();
+  insist_timer_.cancel();
   if (error && error->kind == ErrorKind::deadline) (void)local_.write(output_.data());
   RelayResult ended = total();
   ended.error = std::move(error);

@@ -30,15 +30,23 @@ struct DatagramPlan {
   Duration reply_timeout = std::chrono::seconds(1);
   HostRules hosts = {};                    // a server: what others write is dropped
   std::optional<Duration> accept_timeout;  // a server: the first datagram must come within
+  std::size_t largest = 16 * 1024;         // bytes of input that one datagram carries at most: what nc sends
+
+  // Of a client:
+  std::optional<std::uint64_t> replies = {};  // it ends with so many; fewer are a passed deadline
+  // The peer is a group or a broadcast address: the socket is not connected, and whoever replies is heard.
+  bool to_many = false;
+  // Until then the first datagram is sent again when it is refused (--wait), and the input waits until it is
+  // not.
+  std::optional<Deadline> insist = {};
 };
 
 class DatagramRelay {
  public:
   using Done = std::function<void(const RelayResult&)>;
 
-  // Bytes of input that one datagram carries at most: what nc sends, and well below the 65,507 of UDP over
-  // IPv4.
-  static constexpr std::size_t kPayload = 16 * 1024;
+  // No datagram of UDP over IPv4 carries more.
+  static constexpr std::size_t kMostPayload = 65507;
 
   // `sockets` are taken over; a client's one is connected (`peer` says to whom), a server's are bound.
   // `local` and `observer` are not owned. `done` runs once, from the loop; not after end_now().
@@ -76,6 +84,8 @@ class DatagramRelay {
   void forget(std::size_t number);
   void drain_output();
   void socket_failed(int code);
+  bool insist(int code);
+  void received_by_now();
   void settle();
   void update_interest();
   void arm_end_timer();
@@ -99,6 +109,8 @@ class DatagramRelay {
   Timer end_timer_, idle_timer_, accept_timer_;
   Timer retry_timer_;  // while blocked_ is nothing that poll would tell the end of
   Duration retry_pause_{};
+  Timer insist_timer_;
+  std::uint64_t replies_ = 0;
   std::vector<Peer> peers_;
   std::uint64_t forgotten_received_ = 0;  // of peers no longer among them
   std::uint64_t forgotten_sent_ = 0;

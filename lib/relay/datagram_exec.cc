@@ -28,10 +28,6 @@ std::string bytes_of(const SocketAddress& address) {
   return {reinterpret_cast<const char*>(address.data()), address.size()};
 }
 
-bool is_nameless(const SocketAddress& address) {
-  return address.domain() == AF_UNSPEC || (address.is_unix() && address.path().empty());
-}
-
 }  // namespace
 
 struct DatagramExec::Peer {
@@ -149,7 +145,7 @@ DatagramExec::Peer* DatagramExec::add_peer(std::size_t index, const SocketAddres
   peers_.emplace(peer.key, std::move(added));
   observer_.connected(peer.session);
   // With one peer only, the kernel keeps strangers out and tells of ICMP errors.
-  if (single() && !only_peer_ && !is_nameless(address))
+  if (single() && !only_peer_ && !address.is_nameless())
     ::connect(sockets_[index].get(), address.data(), address.size());
   if (const auto started = start_program(peer); !started) {
     close_peer(peer, started.error());

@@ -38,6 +38,11 @@ class SessionObserver {
   virtual ~SessionObserver() = default;
   virtual void connected(const Session& session) = 0;
   virtual void closed(const Session& session, const RelayResult& result) = 0;
+  // A datagram of `size` bytes has come, from whom the session is with or, where that is a group, from
+  // `sender`.
+  virtual void datagram(const Session& session, const SocketAddress& sender, std::size_t size) {
+    (void)session, (void)sender, (void)size;
+  }
   // Somebody came and was sent away, before any session: `why` is a short phrase ("not allowed").
   virtual void refused(const SocketAddress& peer, std::string_view why) = 0;
   // Something a person should know that ends nothing: "no free descriptor: not accepting for now".

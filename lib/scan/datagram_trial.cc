@@ -45,7 +45,9 @@ void DatagramTrial::start() {
 
 void DatagramTrial::ask() {
   const std::string& payload = question_.payload;
-  if (::send(socket_.get(), payload.data(), payload.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return;
+  if (::sendto(socket_.get(), payload.data(), payload.size(), MSG_NOSIGNAL | MSG_DONTWAIT, peer_.data(),
+               peer_.size()) >= 0)
+    return;
   // A full queue loses the datagram as a network would.
   if (errno != EAGAIN && errno != ENOBUFS) failed(errno);
 }

@@ -35,7 +35,7 @@ class DatagramTrial {
   };
   using Done = std::function<void(End)>;
 
-  // `socket` is connected to `peer`, and not owned.
+  // `socket` is connected to `peer` unless that is a group, and not owned.
   DatagramTrial(Loop& loop, const Fd& socket, const SocketAddress& peer, DatagramQuestion question,
                 const Deadline& deadline, Done done);
   DatagramTrial(const DatagramTrial&) = delete;

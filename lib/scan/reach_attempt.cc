@@ -76,6 +76,7 @@ void ReachAttempt::connected(Connected connected) {
   reached_.local = local_address(connected.fd.get());
   reached_.file = std::move(connected.file);
   reached_.deferred = connected.deferred;
+  reached_.many = connected.many;
   reached_.fd = std::move(connected.fd);
   if (plan_.question) return ask();
   if (plan_.until_closed) return not_ready({CheckState::open, "syn-ack"});

@@ -24,6 +24,7 @@ struct Reached {
   SocketAddress local;
   SocketFile file = {};   // to be kept as long as the connection
   bool deferred = false;  // see Connected
+  bool many = false;      // likewise
   std::string received;   // what has been read already
 };
 
