@@ -38,6 +38,10 @@ constexpr Flag kFlags[] = {
     {.name = "connect",
      .group = "How",
      .brief = "TCP ports by connect(2), which needs no privilege (the default)"},
+    {.name = "udp",
+     .letter = 'u',
+     .group = "How",
+     .brief = "UDP: ports that -p names are UDP ports, asked in their protocol; needs no privilege"},
     {.name = "window",
      .value = "N",
      .kind = ValueKind::number,
@@ -122,6 +126,7 @@ constexpr Example kExamples[] = {
     {"pier-scan 10.0.0-3.1-254 --exclude 10.0.2.0/24 --rate 500", "gently, and leaving out a network"},
     {"pier-scan @hosts.txt -p https --json -o scan.ndjson", "a list of hosts; records to a file"},
     {"pier-scan web1 web2 -p 1-1024 --expect 22,443", "exit 1 when anything else is open, or these are not"},
+    {"pier-scan -u 10.0.0.1", "the common UDP ports; -p T:22,U:53 asks both transports"},
     {"pier-scan 10.0.0.0/8 -p 443 --shard 2/8", "the second of eight machines' parts"},
 };
 constexpr ExitNote kExits[] = {
@@ -216,8 +221,10 @@ int run(App& app) {
   app.detail(fmt::format("{} hosts, {} ports; seed {}", format_count(plan->hosts()),
                          format_count(plan->ports()), options->seed));
   if (!options->dry_run)
-    if (const auto usable = check_source(options->source, PortProtocol::tcp, families_of(*plan)); !usable)
-      return app.fail(usable.error());
+    for (const PortProtocol protocol : {PortProtocol::tcp, PortProtocol::udp})
+      if (const auto usable = check_source(options->source, protocol, families_of(*plan));
+          !usable && options->ports.size(protocol) > 0)
+        return app.fail(usable.error());
   auto output = scan::Output::open(app, app.args.text("output"), !options->dry_run);
   if (!output) return app.fail(output.error());
   // After what may wait, for names or for a FIFO's reader: until here a signal ends the program as ever.

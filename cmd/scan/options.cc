@@ -27,25 +27,21 @@ Result<std::set<PortState>> shown_states(const Parsed& args) {
   }
 }
 
-Result<PortSet> ports_of(const Parsed& args) {
-  const std::string text = args.text("ports").value_or("common");
-  auto ports = parse_port_set(text, {});
-  if (ports && !args.has("dry-run") && ports->size(PortProtocol::udp) > 0)
-    return usage_error("-p", text,
-                       "has UDP ports, and this version probes TCP only: leave out U:… and …/udp");
-  return ports;
+PortSetRules rules_of(const Parsed& args) {
+  return {.unqualified = args.has("udp") ? PortProtocol::udp : PortProtocol::tcp};
 }
 
 Result<std::optional<PortSet>> expected_of(const Parsed& args, const PortSet& scanned) {
   const auto text = args.text("expect");
   if (!text) return std::nullopt;
-  auto expected = parse_port_set(*text, {});
+  const PortSetRules rules = rules_of(args);
+  auto expected = parse_port_set(*text, rules);
   if (!expected) return std::unexpected(expected.error());
   PortSet unasked = *expected;
   unasked.remove(scanned);
   if (!unasked.empty())
     return usage_error("--expect", *text,
-                       "has " + unasked.to_string(PortProtocol::tcp) + ", which -p does not scan");
+                       "has " + unasked.to_string(rules.unqualified) + ", which -p does not scan");
   return *expected;
 }
 
@@ -114,7 +110,7 @@ Result<Options> read_options(const App& app) {
   if (args.operands.empty())
     return fail(ErrorKind::usage, "no target", "",
                 "give names, addresses, prefixes or ranges, @FILE, or - for a list on standard input");
-  auto ports = ports_of(args);
+  auto ports = parse_port_set(args.text("ports").value_or("common"), rules_of(args));
   if (!ports) return std::unexpected(ports.error());
   options.ports = *ports;
   auto expected = expected_of(args, *ports);

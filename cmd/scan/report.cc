@@ -99,7 +99,6 @@ void Report::start(const ProbePlan& plan, Writer& out, const Style& style) {
   record.number("schema", 1)
       .text("program", app_.command.name)
       .text("version", PIER_VERSION)
-      .text("method", "connect")
       .number("seed", options_.seed)
       .text("shard", fmt::format("{}/{}", options_.shard.index, options_.shard.count))
       .number("hosts", plan.hosts())
@@ -156,6 +155,11 @@ bool Report::crowded(const CrowdedHost& host) {
   else
     rows_->row(crowded_cells(host));
   return out_->ok();
+}
+
+void Report::note(std::string_view line) {
+  progress_.erase();
+  app_.note(line);
 }
 
 void Report::detail(std::string_view line) {

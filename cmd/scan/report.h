@@ -32,6 +32,7 @@ class Report final : public ScanObserver {
   [[nodiscard]] bool result(const PortResult& result) override;
   [[nodiscard]] bool crowded(const CrowdedHost& host) override;
   void progress(const ScanStats& stats) override;
+  void note(std::string_view line) override;
   void detail(std::string_view line) override;
   // How often progress() is worth calling.
   [[nodiscard]] Duration tick() const;

@@ -115,7 +115,9 @@ std::optional<IcmpError> take_icmp_error(int fd, const SocketAddress& target) {
     const SocketAddress sender = SocketAddress::from(told.offender, sizeof told.offender);
     const SocketAddress own = local_address(fd);
     const bool ours = sender.is_ip() && own.is_ip() && sender.ip() == own.ip() && sender.ip() != target.ip();
-    return IcmpError{icmp4 ? Family::ipv4 : Family::ipv6, told.error.ee_type, told.error.ee_code, ours};
+    const bool target_says = sender.is_ip() && sender.ip() == target.ip();
+    return IcmpError{icmp4 ? Family::ipv4 : Family::ipv6, told.error.ee_type, told.error.ee_code, ours,
+                     target_says};
   }
   return std::nullopt;
 }

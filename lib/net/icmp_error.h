@@ -16,6 +16,7 @@ struct IcmpError {
   std::uint8_t type = 0;
   std::uint8_t code = 0;
   bool from_this_host = false;  // sent by our own end, which is not the target's
+  bool from_target = true;      // or else from a router or firewall on the way
 };
 
 // "icmp 3/13 (administratively prohibited)"; the name by RFC 792, 1122, 1812 or 4443 where there is one.

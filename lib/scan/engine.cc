@@ -118,12 +118,14 @@ void ScanEngine::send(Question question) {
   pace_.sent(question.sent);
   host.pace.sent(question.sent);
   const unsigned silences = question.waiting.tries > 0 ? question.waiting.tries - 1U : 0U;
-  prober_.send({.tag = tag,
-                .address = host.address,
-                .port = question.port,
-                .protocol = host.protocol,
-                .timeout = host.rtt.timeout(kLeastTimeout, limits_.timeout, silences),
-                .near = host.near && !limits_.rate});
+  prober_.send(
+      {.tag = tag,
+       .address = host.address,
+       .port = question.port,
+       .protocol = host.protocol,
+       .timeout = host.rtt.timeout(host.protocol == PortProtocol::tcp ? kLeastTimeout : kLeastTimeoutUdp,
+                                   limits_.timeout, silences),
+       .near = host.near && !limits_.rate});
 }
 
 Deadline ScanEngine::wait_until() const {

@@ -87,9 +87,10 @@ class ScanEngine {
   [[nodiscard]] std::optional<Question> take_late(TimePoint when);
   [[nodiscard]] Question question_of(Waiting waiting);
   [[nodiscard]] bool has_room(HostState& host, unsigned tries);
-  [[nodiscard]] bool worth_another(unsigned tries) const;
+  [[nodiscard]] bool worth_another(unsigned tries, PortProtocol protocol) const;
   void defer(HostState& host, Waiting waiting);
   void resume_paced(TimePoint when);
+  void judge_icmp_limit(HostState& host);
   // Beside a probe of a port, one that shows what gets lost.
   void check_for_loss(HostState& host);
   void mark_ready(HostState& host);

@@ -1,6 +1,9 @@
 // What the engine asks next.
+#include <fmt/core.h>
+
 #include <algorithm>
 
+#include "base/number.h"
 #include "scan/engine.h"
 
 namespace pier {
@@ -15,6 +18,14 @@ constexpr std::size_t kMostDeferred = std::size_t{1} << 18;
 constexpr int kMostLooks = 256;
 // The first window of a host: what a browser may open to one page's hosts. A local network takes it at once.
 constexpr std::size_t kFirstHostWindow = 32;
+// A host has one queue of datagrams for all its ports, and its kernel drops what it cannot take.
+constexpr std::size_t kMostUdpWindow = 128;
+// Linux sends one ICMP error a second to each host, after a burst of six (icmp(7), icmp_ratelimit); others
+// send more. As many silent ports are asked at that pace without being told to by --retries.
+constexpr std::uint32_t kIcmpBurst = 6;
+constexpr Duration kIcmpInterval = std::chrono::milliseconds(1020);
+constexpr Duration kLeastIcmpInterval = std::chrono::milliseconds(5);
+constexpr std::uint32_t kMostAtIcmpPace = 128;
 // The rounds after these are slow: what still does not answer may be held up by going fast.
 constexpr unsigned kFastRounds = 2;
 constexpr std::size_t kSlower = 4;
@@ -39,7 +50,8 @@ HostState& ScanEngine::host_of(const Pair& pair) {
     host.address = pair.address;
     host.protocol = pair.protocol;
     host.index = pair.host_index;
-    host.window = Window(kFirstHostWindow, limits_.window);
+    const std::size_t most = host.protocol == PortProtocol::tcp ? limits_.window : kMostUdpWindow;
+    host.window = Window(kFirstHostWindow, std::min(limits_.window, most));
   }
   return host;
 }
@@ -120,6 +132,29 @@ std::optional<ScanEngine::Question> ScanEngine::take_question(TimePoint when) {
   return std::nullopt;
 }
 
+// When the first round is through: a host that refused some and left most unanswered has reached its limit,
+// and refuses more only when it is asked as slowly as that.
+void ScanEngine::judge_icmp_limit(HostState& host) {
+  host.icmp_limited = host.refusals > 0 && host.silences > host.refusals && host.silences >= kIcmpBurst;
+  if (!host.icmp_limited) return;
+  Duration interval = kIcmpInterval;
+  if (host.refusals > kIcmpBurst)
+    interval = std::clamp(Duration((host.last_refusal - host.first_refusal) / (host.refusals - kIcmpBurst)),
+                          kLeastIcmpInterval, kIcmpInterval);
+  const std::string name = host.address.to_string();
+  const std::string time = format_duration(interval * host.silences);
+  if (limits_.retries || host.silences <= kMostAtIcmpPace) {
+    host.pace.set_interval(interval);
+    observer_.detail(fmt::format("{} limits its ICMP errors: asked once in {} from now on, {} a round", name,
+                                 format_duration(interval), time));
+  } else {
+    observer_.note(
+        fmt::format("{} limits its ICMP errors, so {} silent ports may be closed or not; --retries 1 "
+                    "asks them as slowly as it answers, about {}",
+                    name, format_count(host.silences), time));
+  }
+}
+
 // Each host with room in turn, one question at a time.
 std::optional<ScanEngine::Question> ScanEngine::take_ready() {
   while (!ready_.empty()) {
@@ -155,10 +190,12 @@ std::optional<ScanEngine::Question> ScanEngine::take_new() {
   return std::nullopt;
 }
 
-bool ScanEngine::worth_another(unsigned tries) const {
+bool ScanEngine::worth_another(unsigned tries, PortProtocol protocol) const {
   if (limits_.retries) return tries <= *limits_.retries;
   if (tries < kFastRounds) return true;
   if (tries > kMostRounds) return false;
+  // What a refusal less says of a datagram depends on the host's limit, not on what gets lost.
+  if (protocol == PortProtocol::udp) return false;
   if (stats_.answers == 0) return tries == kFastRounds;
   return stats_.answers_at[tries - 1] > 0;
 }
@@ -171,7 +208,9 @@ std::optional<ScanEngine::Question> ScanEngine::take_late(TimePoint when) {
     const bool through = in_flight_at_[late.waiting.tries] == 0 && pool_.size() == 0;
     if (!limits_.retries && late.waiting.tries >= kFastRounds && !through) return std::nullopt;
     const Question question = question_of(late.waiting);
-    const bool again = worth_another(late.waiting.tries);
+    if (question.host->protocol == PortProtocol::udp && !question.host->icmp_limited)
+      judge_icmp_limit(*question.host);
+    const bool again = worth_another(late.waiting.tries, question.host->protocol);
     const bool room = again && has_room(*question.host, late.waiting.tries);
     if (again && !room && plan_.is_one_window()) return std::nullopt;
     late_.pop_front();

@@ -121,10 +121,12 @@ bool ScanEngine::settle_port(const Question& question, const ProbeEnd& end) {
 
 bool ScanEngine::settle_unasked() {
   for (const Question& question : unasked_) {
+    const bool tcp = question.host->protocol == PortProtocol::tcp;
     const Judgement judgement =
         question.host->given_up
             ? Judgement{Kind::verdict, PortState::error, "not asked: this host failed too often to reach it"}
-            : judge({.how = ConnectEnd::How::silence});
+        : tcp ? judge({})
+              : judge_datagram({});
     if (!report(question, judgement, std::nullopt)) return false;
   }
   unasked_.clear();
@@ -136,6 +138,10 @@ void ScanEngine::learn_from_answer(HostState& host, const Question& question, Po
   host.errors_in_a_row = 0;
   // An error by ICMP may come from a router on the way.
   if (state != PortState::open && state != PortState::closed) return;
+  if (host.protocol == PortProtocol::udp && state == PortState::closed) {
+    host.last_refusal = now();
+    if (host.refusals++ == 0) host.first_refusal = host.last_refusal;
+  }
   host.rtt.sample(took);
   stats_.rtt = host.rtt.smoothed();
   ++host.answers;
@@ -234,8 +240,10 @@ bool ScanEngine::report(const Question& question, const Judgement& judgement, st
   const unsigned tries = question.waiting.tries;
   if (rtt) {
     ++stats_.answers;
-    if (tries > 1) ++stats_.late_answers;
-    if (tries > 0) ++stats_.answers_at[std::min<std::size_t>(tries, kMostTries) - 1];
+    // A refusal of a datagram comes late by the host's limit of ICMP errors more often than by a loss.
+    const bool tells = host.protocol == PortProtocol::tcp || judgement.state == PortState::open;
+    if (tells && tries > 1) ++stats_.late_answers;
+    if (tells && tries > 0) ++stats_.answers_at[std::min<std::size_t>(tries, kMostTries) - 1];
   } else if (judgement.kind == Kind::no_answer) {
     ++stats_.silent;
     stats_.least_tries = stats_.silent == 1 ? tries : std::min(stats_.least_tries, tries);
@@ -243,11 +251,13 @@ bool ScanEngine::report(const Question& question, const Judgement& judgement, st
   const bool open = judgement.state == PortState::open;
   if (open && limits_.canaries && host.canary == CanaryState::unasked && host.protocol == PortProtocol::tcp)
     ask_canaries(host);
+  std::string reason = judgement.reason;
+  if (judgement.kind == Kind::no_answer && host.icmp_limited) reason += "; it limits its ICMP errors";
   return desk_.take(host, {.address = host.address,
                            .port = question.port,
                            .protocol = host.protocol,
                            .state = judgement.state,
-                           .reason = judgement.reason,
+                           .reason = std::move(reason),
                            .rtt = rtt,
                            .tries = tries});
 }

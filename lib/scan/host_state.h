@@ -92,6 +92,12 @@ struct HostState {
   std::uint32_t checks = 0;
   TimePoint next_open_check = TimePoint::min();
 
+  // UDP: what is known of its limit of ICMP errors.
+  std::uint32_t refusals = 0;
+  TimePoint first_refusal = TimePoint::min();
+  TimePoint last_refusal = TimePoint::min();
+  bool icmp_limited = false;
+
   CanaryState canary = CanaryState::unasked;
   std::uint8_t canaries_out = 0;
   bool canary_unanswered = false;

@@ -18,7 +18,8 @@ class ScanObserver {
   [[nodiscard]] virtual bool crowded(const CrowdedHost&) { return true; }
   // From time to time, when ScanLimits::tick asks for it.
   virtual void progress(const ScanStats&) {}
-  // A sentence about how the scan goes, for -v.
+  // A sentence about how the scan goes: one to be told, and one for -v.
+  virtual void note(std::string_view) {}
   virtual void detail(std::string_view) {}
 };
 

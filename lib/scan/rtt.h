@@ -12,6 +12,9 @@ namespace pier {
 // long without anything being lost. Three times it is the smallest delay that people notice in a scan.
 inline constexpr Duration kLeastTimeout = std::chrono::milliseconds(100);
 
+// A service that answers datagrams does so when it has found out what, which takes longer than a handshake.
+inline constexpr Duration kLeastTimeoutUdp = std::chrono::milliseconds(500);
+
 class RttEstimator {
  public:
   // One answer's time. Every probe has a socket of its own, so it is never in doubt which one was answered.

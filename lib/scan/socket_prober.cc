@@ -9,6 +9,8 @@
 
 #include "net/socket.h"
 #include "scan/probe_connect.h"
+#include "scan/probe_udp.h"
+#include "scan/udp_service.h"
 
 namespace pier {
 namespace {
@@ -31,18 +33,37 @@ void explain_connect(StepSink* steps, int fd, const SocketAddress& target, std::
                .fields = {{"address", target.to_string()}, {"port", std::to_string(target.port())}}});
 }
 
-void explain_end(StepSink* steps, int fd, const SocketAddress& target, const Judgement& judgement) {
+void explain_datagram(StepSink* steps, int fd, const SocketAddress& target, std::string result) {
+  if (steps == nullptr) return;
+  const UdpService* service = udp_service_at(target.port());
+  const std::string_view what =
+      service == nullptr ? "a line end, for no service is usual there" : service->name;
+  steps->step({.call = "connect",
+               .fd = fd,
+               .text = target.to_string() + ": names the peer and sends nothing: UDP has no connection",
+               .result = "ok",
+               .fields = {{"address", target.to_string()}, {"port", std::to_string(target.port())}}});
+  steps->step({.call = "send",
+               .fd = fd,
+               .text = "a question to " + target.to_string() + ": " + std::string(what),
+               .result = std::move(result),
+               .fields = {{"address", target.to_string()}}});
+}
+
+void explain_end(StepSink* steps, int fd, const SocketAddress& target, const Judgement& judgement,
+                 bool tcp = true) {
   if (steps == nullptr) return;
   const SocketAddress own = local_address(fd);
   const bool bound = own.is_ip() && own.port() != 0;
-  steps->step({.call = "connect",
+  steps->step({.call = tcp ? "connect" : "recv",
                .fd = fd,
                .text = bound ? target.to_string() + " from " + own.to_string() : target.to_string(),
                .result = judgement.reason,
                .fields = {{"address", target.to_string()},
                           {"local_port", std::to_string(bound ? own.port() : 0)},
                           {"state", std::string(to_string(judgement.state))}}});
-  const bool connected = judgement.kind == Judgement::Kind::verdict && judgement.state == PortState::open;
+  const bool connected =
+      tcp && judgement.kind == Judgement::Kind::verdict && judgement.state == PortState::open;
   steps->step({.call = "close",
                .fd = fd,
                .text = connected ? target.to_string() + ": by a reset, nothing was sent" : target.to_string(),
@@ -87,6 +108,7 @@ void SocketProber::send(const ProbeRequest& request) {
   if (!fd)
     return end(request.tag, {.how = ConnectEnd::How::at_once, .code = errno_of(fd.error())}, {}, request.port,
                ready_);
+  if (request.protocol == PortProtocol::udp) return send_datagram(request, std::move(*fd), target);
   const auto known = begin_connect(*fd, target);
   explain_connect(options_.steps, fd->get(), target,
                   !known             ? "no answer yet"
@@ -97,6 +119,14 @@ void SocketProber::send(const ProbeRequest& request) {
   end(request.tag, *known, now() - sent, request.port, ready_);
 }
 
+void SocketProber::send_datagram(const ProbeRequest& request, Fd fd, const SocketAddress& target) {
+  const TimePoint sent = now();
+  const auto known = begin_udp(fd, target);
+  explain_datagram(options_.steps, fd.get(), target, known ? judge_datagram(*known).reason : "ok");
+  if (!known) return wait_for(request, std::move(fd), sent, ready_);
+  ready_.push_back({request.tag, judge_datagram(*known), now() - sent});
+}
+
 void SocketProber::wait_for(const ProbeRequest& request, Fd fd, TimePoint sent,
                             std::vector<ProbeEnd>& ended) {
   if (free_places_.empty()) {
@@ -104,7 +134,8 @@ void SocketProber::wait_for(const ProbeRequest& request, Fd fd, TimePoint sent,
     probes_.emplace_back();
   }
   const std::size_t place = free_places_.back();
-  epoll_event event{.events = EPOLLOUT, .data = {.u64 = place}};
+  const std::uint32_t events = request.protocol == PortProtocol::tcp ? EPOLLOUT : EPOLLIN;
+  epoll_event event{.events = events, .data = {.u64 = place}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0)
     return end(request.tag, {.how = ConnectEnd::How::at_once, .code = errno}, {}, request.port, ended);
   free_places_.pop_back();
@@ -135,7 +166,7 @@ void SocketProber::end(std::uint64_t tag, const ConnectEnd& how, Duration took, 
 
 void SocketProber::finish(std::size_t place, Judgement judgement, std::vector<ProbeEnd>& ended) {
   Probe& probe = probes_[place];
-  explain_end(options_.steps, probe.fd.get(), probe.target, judgement);
+  explain_end(options_.steps, probe.fd.get(), probe.target, judgement, probe.protocol == PortProtocol::tcp);
   ended.push_back({probe.tag, std::move(judgement), now() - probe.sent});
   probe.fd.reset();
   probe.serial = 0;
@@ -171,7 +202,9 @@ void SocketProber::expire(std::vector<ProbeEnd>& ended) {
     const bool still = probes_[first.place].serial == first.serial;
     if (still && first.at > when) return;
     expiries_.pop();
-    if (still) finish(first.place, judge({.how = ConnectEnd::How::silence}), ended);
+    if (!still) continue;
+    const bool tcp = probes_[first.place].protocol == PortProtocol::tcp;
+    finish(first.place, tcp ? judge({}) : judge_datagram({}), ended);
   }
 }
 
@@ -196,8 +229,12 @@ bool SocketProber::collect(const Deadline& until, std::vector<ProbeEnd>& ended) 
       continue;
     }
     const Probe& probe = probes_[place];
-    const auto end = connect_outcome(probe.fd.get(), probe.target, (what & EPOLLHUP) != 0);
-    if (end) finish(place, judge_end(*end, probe.target.port()), ended);
+    if (probe.protocol == PortProtocol::udp) {
+      if (const auto end = udp_outcome(probe.fd.get(), probe.target))
+        finish(place, judge_datagram(*end), ended);
+    } else if (const auto end = connect_outcome(probe.fd.get(), probe.target, (what & EPOLLHUP) != 0)) {
+      finish(place, judge_end(*end, probe.target.port()), ended);
+    }
   }
   expire(ended);
   return interrupted;

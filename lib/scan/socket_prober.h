@@ -47,6 +47,7 @@ class SocketProber final : public Prober {
   SocketProber(SocketProberOptions options, Fd epoll);
 
   [[nodiscard]] Result<Fd> open(const ProbeRequest& request);
+  void send_datagram(const ProbeRequest& request, Fd fd, const SocketAddress& target);
   void wait_for(const ProbeRequest& request, Fd fd, TimePoint sent, std::vector<ProbeEnd>& ended);
   void end(std::uint64_t tag, const ConnectEnd& how, Duration took, std::uint16_t port,
            std::vector<ProbeEnd>& ended);

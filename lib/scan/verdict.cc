@@ -62,4 +62,19 @@ Judgement judge(const ConnectEnd& end) {
   return of_local_fault(end.code);
 }
 
+Judgement judge_datagram(const DatagramEnd& end) {
+  if (end.answered)
+    return {Kind::verdict, PortState::open,
+            end.service.empty() ? "reply" : "reply (" + std::string(end.service) + ")"};
+  if (end.how == ConnectEnd::How::silence) return {Kind::no_answer, PortState::open_filtered, "no answer"};
+  if (end.icmp && is_port_unreachable(*end.icmp) && !end.icmp->from_this_host)
+    return {Kind::verdict, end.icmp->from_target ? PortState::closed : PortState::filtered,
+            describe(*end.icmp)};
+  if (end.icmp) return of_icmp(*end.icmp);
+  if (end.code == ECONNREFUSED) return {Kind::verdict, PortState::closed, "port unreachable"};
+  if (end.how == ConnectEnd::How::later && is_of_icmp(end.code))
+    return {Kind::verdict, PortState::filtered, errno_text(end.code)};
+  return of_local_fault(end.code);
+}
+
 }  // namespace pier

@@ -24,6 +24,15 @@ struct ConnectEnd {
   std::optional<IcmpError> icmp = {};
 };
 
+// The end of a UDP probe.
+struct DatagramEnd {
+  ConnectEnd::How how = ConnectEnd::How::silence;
+  int code = 0;                   // errno
+  bool answered = false;          // a datagram came back
+  std::string_view service = {};  // that it is an answer of, where that can be told; a constant
+  std::optional<IcmpError> icmp = {};
+};
+
 struct Judgement {
   enum class Kind : std::uint8_t {
     verdict,    // `state` and `reason` are final
@@ -40,5 +49,9 @@ struct Judgement {
 // did not come from the target. A reset after the handshake is `open`: somebody accepted. An ICMP error of
 // any code is `filtered`, port unreachable too.
 [[nodiscard]] Judgement judge(const ConnectEnd& end);
+
+// The same of a UDP port: open only when it answered, closed when the target itself said port unreachable.
+// From somebody else that is `filtered`, as any other ICMP error. Silence is either, `open|filtered`.
+[[nodiscard]] Judgement judge_datagram(const DatagramEnd& end);
 
 }  // namespace pier

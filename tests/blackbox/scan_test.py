@@ -239,8 +239,7 @@ class Usage(ScanCase):
             (["-p", "1,,2", LOOPBACK], ["1,,2"]),
             (["-p", "5-1", LOOPBACK], ["1-5"]),
             (["-p", "80abc", LOOPBACK], ["80abc"]),
-            (["-p", "U:53", LOOPBACK], ["UDP"]),
-            (["-p", "T:80,U:53", LOOPBACK], ["UDP"]),
+            (["-p", "80", "--expect", "U:80", LOOPBACK], ["does not scan"]),
             (["--state", "ajar", LOOPBACK], ["'ajar'", "closed"]),
             (["--state", "open", "--all-states", LOOPBACK], ["--all-states"]),
             (["--shard", "3/2", "--seed", "1", LOOPBACK], ["'3/2'"]),
@@ -269,6 +268,74 @@ class Usage(ScanCase):
         text = " ".join(self.scan("--help").text.split())
         for default in ("(default: common)", "(default: 4096,", "(default: as long as", "(default: 1s)", "(default: never)"):
             self.assertIn(default, text)
+
+
+class Datagrams(ScanCase):
+    def server(self, answer):
+        """A UDP server of ours whose answer to each datagram is answer(datagram), or none."""
+        sock = self.raw_listener(kind=socket.SOCK_DGRAM)
+        sock.settimeout(None)
+
+        def serve():
+            try:
+                while True:
+                    datagram, peer = sock.recvfrom(4096)
+                    if (reply := answer(datagram)) is not None:
+                        sock.sendto(reply, peer)
+            except OSError:
+                return
+
+        threading.Thread(target=serve, daemon=True).start()
+        return sock.getsockname()[1]
+
+    def closed_udp(self):
+        with socket.socket(type=socket.SOCK_DGRAM) as sock:
+            sock.bind((LOOPBACK, 0))
+            return sock.getsockname()[1]
+
+    def test_only_a_reply_is_open(self):
+        talks, silent, closed = self.server(lambda d: b"hello"), self.server(lambda d: None), self.closed_udp()
+        done = self.scan("-u", "--json", "--all-states", "--retries", 0, "-p", f"{talks},{silent},{closed}", LOOPBACK)
+        _, ports, summary = self.records(done)
+        self.assertEqual({r["port"]: (r["proto"], r["state"], r["reason"]) for r in ports},
+                         {talks: ("udp", "open", "reply"), silent: ("udp", "open|filtered", "no answer"),
+                          closed: ("udp", "closed", "icmp 3/3 (port unreachable)")})
+        self.assertEqual((summary["open"], summary["open|filtered"], done.code), (1, 1, 0))
+
+    def test_silence_alone_is_3_and_refusals_alone_1(self):
+        silent = self.server(lambda d: None)
+        self.assertEqual(self.scan("-u", "--retries", 0, "--probe-timeout", "100ms", "-p", silent, LOOPBACK).code, 3)
+        self.assertEqual(self.scan("-u", "-p", self.closed_udp(), LOOPBACK).code, 1)
+
+    def test_ipv6(self):
+        need_ipv6()
+        done = self.scan("-u", "--all-states", "-p", "1", "::1")
+        self.assertIn("icmpv6 1/4 (port unreachable)", done.text)
+
+    def test_both_transports_of_one_port(self):
+        port = self.open_port()
+        done = self.scan("--all-states", "-p", f"T:{port},U:{port}", LOOPBACK)
+        self.assertEqual({line.split("\t")[1]: line.split("\t")[2] for line in done.lines},
+                         {f"{port}/tcp": "open", f"{port}/udp": "closed"})
+
+    def test_the_default_ports_are_the_common_ones_of_udp(self):
+        lines = self.scan("-u", "--dry-run", LOOPBACK).lines
+        self.assertTrue(lines and all(line.endswith("/udp") for line in lines))
+        self.assertIn(f"{LOOPBACK}\t53/udp", lines)
+
+    def test_a_silent_server_gets_the_datagram_again(self):
+        asked = []
+        port = self.server(lambda d: b"late" if asked.append(d) or len(asked) == 2 else None)
+        done = self.scan("-u", "--json", "-p", port, "--probe-timeout", "200ms", LOOPBACK)
+        [record] = self.records(done)[1]
+        self.assertEqual((record["state"], record["tries"], asked), ("open", 2, [b"\r\n", b"\r\n"]))
+
+    def test_explain_says_what_there_is_instead_of_a_connection(self):
+        port = self.server(lambda d: b"hello")
+        err = self.scan("-u", "--explain", "-p", port, LOOPBACK).err
+        self.assertEqual([line.split()[0] for line in err.splitlines()][1:6],
+                         ["socket", "connect", "send", "recv", "close"], err)
+        self.assertIn("UDP has no connection", err)
 
 
 class Order(ScanCase):

@@ -137,6 +137,42 @@ class Lossy(LabCase):
         self.assertEqual(summary["estimated_missed"], 0, "every port answered in the end")
 
 
+class Datagrams(LabCase):
+    def udp(self, host, address, port=0):
+        sock = self.enterContext(host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM))
+        sock.bind((address, port))
+        return sock
+
+    def test_icmp_of_the_target_is_closed_and_of_a_firewall_filtered(self):
+        self.b.reject("meta nfproto ipv4 udp dport 92", "icmp type admin-prohibited")
+        self.b.drop("udp dport 93")
+        records, summary, code = self.scan("-u", "-p", "91-93", "--retries", 0, self.b.ip4)
+        self.assertEqual({r["port"]: (r["state"], r["reason"]) for r in records},
+                         {91: ("closed", "icmp 3/3 (port unreachable)"),
+                          92: ("filtered", "icmp 3/13 (administratively prohibited)"),
+                          93: ("open|filtered", "no answer")})
+        self.assertEqual(code, 3)
+
+    def test_a_host_that_limits_its_icmp_errors_is_asked_as_slowly(self):
+        """Five a second, after a burst of six: at full speed most ports say nothing."""
+        self.b.sysctl("net/ipv4/icmp_ratelimit", 200)
+        self.b.sysctl("net/ipv4/icmp_ratemask", 6168)
+        silent = self.udp(self.b, self.b.ip4, 40010)
+        records, summary, code = self.scan("-u", "-p", "40000-40039", self.b.ip4)
+        self.assertEqual({r["port"] for r in records if r["state"] == "closed"},
+                         set(range(40000, 40040)) - {40010}, summary)
+        [record] = [r for r in records if r["state"] != "closed"]
+        self.assertEqual((record["state"], record["reason"]), ("open|filtered", "no answer; it limits its ICMP errors"))
+        self.assertGreater(summary["elapsed"], 3, "as slowly as it answers")
+        del silent
+
+    def test_many_silent_ports_behind_the_limit_are_told_not_waited_for(self):
+        self.b.sysctl("net/ipv4/icmp_ratelimit", 1000)
+        done = run(self.a.command(["pier-scan", "-u", "-p", "40000-40299", "--probe-timeout", "200ms", self.b.ip4]))
+        self.assertEqual(done.code, 3, done)
+        self.assertRegex(done.err, r"10\.77\.0\.2 limits its ICMP errors, so \d+ silent ports may be closed or not")
+
+
 class EverywhereOpen(LabCase):
     """A tarpit or SYN proxy: one listener behind every port of the host."""
 
