@@ -58,6 +58,12 @@ constexpr Flag kFlags[] = {
      .brief = "end (124) when nobody has come for D (default: never)"},
     {.name = "echo", .group = "Serving", .brief = "send each client its own bytes back"},
     {.name = "discard", .group = "Serving", .brief = "take each client's bytes and throw them away"},
+    server::flag::kTo,
+    server::flag::kServeHttpProxy,
+    server::flag::kServeSocks,
+    server::flag::kProxyAuthFile,
+    server::flag::kAllowTarget,
+    server::flag::kDenyTarget,
     flag::kExec,
     flag::kShExec,
     flag::kIdleTimeout,
@@ -84,6 +90,10 @@ constexpr Flag kFlags[] = {
     flag::kCert,
     flag::kKey,
     flag::kClientCa,
+    flag::kCa,
+    flag::kPin,
+    flag::kServerName,
+    flag::kInsecure,
     flag::kSummary,
     flag::kEvents,
     kExplainFlag,
@@ -97,6 +107,8 @@ constexpr Example kExamples[] = {
     {"pier-listen -k --recv-only :5140 | grep -i error", "gather lines from many clients"},
     {"pier-listen -k --echo 7777", "an echo server"},
     {"pier-listen -k 9000 --exec -- wc -c", "a program for each client, as its stdin and stdout"},
+    {"pier-listen -k 8080 --to unix:/run/app.sock", "a relay: TCP here, a Unix socket there"},
+    {"pier-listen 1080 --serve-socks", "a SOCKS proxy for this host"},
     {"pier-listen -u 5353", "datagrams; answers go to the first who writes"},
     {"pier-listen --tls 8443 > secret.pdf", "TLS; its fingerprint, printed, is what clients give to --pin"},
     {"pier-listen unix:/run/user/1000/demo.sock", "a Unix socket"},
@@ -120,7 +132,7 @@ constexpr std::string_view kConflicts[] = {
     "unix ipv6",
     "udp max-accepts",
     "udp backlog",
-    "exec sh-exec echo discard",
+    "exec sh-exec echo discard to serve-http-proxy serve-socks",
     "udp echo",
     "udp discard",
     "echo send-only",
@@ -199,6 +211,11 @@ int run(App& app) {
   auto hosts = server::read_host_rules(app);
   if (!hosts) return run.news.end(app, hosts.error());
   run.hosts = std::move(*hosts);
+  if (plan->forward) {
+    auto forward = server::prepare_forward(run, *plan->forward);
+    if (!forward) return run.news.end(app, forward.error());
+    run.forward = std::move(*forward);
+  }
   run.program = std::move(*program);
   run.descriptors = descriptor_limit();
   const auto tls = server::prepare_tls(run, *plan);
@@ -211,6 +228,10 @@ int run(App& app) {
   listen.steps = run.news.steps();
   auto listener = server::open_listener(listen);
   if (!listener) return run.news.end(app, listener.error());
+  if (plan->forward && plan->forward->is_proxy())
+    for (const Listener::Bound& bound : listener->sockets())
+      if (const auto fits = server::check_proxy_reach(app.args, bound.address); !fits)
+        return run.news.end(app, fits.error());
   if (plan->port_file)
     if (const auto written = write_file_atomically(*plan->port_file, fmt::format("{}\n", listener->port()));
         !written)

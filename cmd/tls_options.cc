@@ -1,5 +1,7 @@
 #include "cmd/tls_options.h"
 
+#include <span>
+
 #include "net/host_name.h"
 #include "out/explain.h"
 
@@ -7,11 +9,11 @@ namespace pier {
 namespace {
 
 // Options that say something about TLS.
-constexpr std::string_view kOnlyWithTls[] = {"cert", "key",         "client-ca", "ca",
-                                             "pin",  "server-name", "alpn",      "insecure"};
+constexpr std::string_view kClientOptions[] = {"cert", "key", "ca", "pin", "server-name", "alpn", "insecure"};
+constexpr std::string_view kServerOptions[] = {"cert", "key", "client-ca"};
 
-Result<void> check_needless(const Parsed& args) {
-  for (const std::string_view name : kOnlyWithTls)
+Result<void> check_needless(const Parsed& args, std::span<const std::string_view> options) {
+  for (const std::string_view name : options)
     if (args.has(name))
       return fail(ErrorKind::usage, "--" + std::string(name), "",
                   "it is for TLS, which nothing here asks for: --tls, or a scheme such as tls://");
@@ -57,11 +59,7 @@ Result<bool> wants_tls(const Parsed& args, const Endpoint& endpoint) {
   return true;
 }
 
-Result<std::optional<TlsClientPlan>> tls_client_plan(const Parsed& args, bool tls) {
-  if (!tls) {
-    if (const auto fits = check_needless(args); !fits) return std::unexpected(fits.error());
-    return std::nullopt;
-  }
+Result<TlsClientPlan> tls_trust(const Parsed& args) {
   TlsClientPlan plan;
   plan.insecure = args.has("insecure");
   for (const std::string& text : args.texts("pin")) {
@@ -70,6 +68,17 @@ Result<std::optional<TlsClientPlan>> tls_client_plan(const Parsed& args, bool tl
     plan.pins.push_back(*pin);
   }
   plan.ca = args.text("ca");
+  return plan;
+}
+
+Result<std::optional<TlsClientPlan>> tls_client_plan(const Parsed& args, bool tls) {
+  if (!tls) {
+    if (const auto fits = check_needless(args, kClientOptions); !fits) return std::unexpected(fits.error());
+    return std::nullopt;
+  }
+  auto trust = tls_trust(args);
+  if (!trust) return std::unexpected(trust.error());
+  TlsClientPlan plan = std::move(*trust);
   auto files = own_files(args);
   if (!files) return std::unexpected(files.error());
   plan.own = std::move(*files);
@@ -81,7 +90,7 @@ Result<std::optional<TlsClientPlan>> tls_client_plan(const Parsed& args, bool tl
 
 Result<std::optional<TlsServerPlan>> tls_server_plan(const Parsed& args, bool tls) {
   if (!tls) {
-    if (const auto fits = check_needless(args); !fits) return std::unexpected(fits.error());
+    if (const auto fits = check_needless(args, kServerOptions); !fits) return std::unexpected(fits.error());
     return std::nullopt;
   }
   TlsServerPlan plan;

@@ -67,6 +67,8 @@ inline constexpr Flag kInsecure{
 // text that does not fit. `tls`: whether any endpoint wants it; nullopt when none does.
 [[nodiscard]] Result<std::optional<TlsClientPlan>> tls_client_plan(const Parsed& args, bool tls);
 [[nodiscard]] Result<std::optional<TlsServerPlan>> tls_server_plan(const Parsed& args, bool tls);
+// Only how the server is known: --insecure, --pin, --ca.
+[[nodiscard]] Result<TlsClientPlan> tls_trust(const Parsed& args);
 
 // The name a server is asked for and checked by. A usage error where the endpoint has none and it is needed.
 [[nodiscard]] Result<std::string> tls_server_name(const Parsed& args, const Endpoint& endpoint);

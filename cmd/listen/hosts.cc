@@ -3,18 +3,18 @@
 
 namespace pier::server {
 
-Result<HostRules> read_host_rules(const App& app) {
+Result<HostRules> read_host_rules(const App& app, std::string_view allow, std::string_view deny) {
   const NameLookup lookup = [](const std::string& name) { return resolve_now(name, std::nullopt); };
   std::vector<std::string> notes;
   std::optional<AddressSet> allowed;
   AddressSet denied;
-  if (app.args.has("allow")) {
-    auto list = read_host_list("--allow", app.args.texts("allow"), lookup, notes);
+  if (app.args.has(allow)) {
+    auto list = read_host_list("--" + std::string(allow), app.args.texts(allow), lookup, notes);
     if (!list) return std::unexpected(list.error());
     allowed = std::move(*list);
   }
-  if (app.args.has("deny")) {
-    auto list = read_host_list("--deny", app.args.texts("deny"), lookup, notes);
+  if (app.args.has(deny)) {
+    auto list = read_host_list("--" + std::string(deny), app.args.texts(deny), lookup, notes);
     if (!list) return std::unexpected(list.error());
     denied = std::move(*list);
   }

@@ -17,6 +17,9 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "only Internet clients have an address to judge");
   if (!is_datagram(endpoint.transport)) return {};
+  for (const std::string_view flag : {"to", "serve-http-proxy", "serve-socks"})
+    if (args.has(flag))
+      return usage_error("--" + std::string(flag), endpoint.to_string(), "only connections are carried on");
   for (const std::string_view flag : {"max-accepts", "backlog"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(),
@@ -26,6 +29,16 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "it is for connections, not datagrams");
   return {};
+}
+
+// Before a name is looked up, what the words themselves say.
+Result<void> check_proxy_endpoint(const Parsed& args, const Endpoint& endpoint) {
+  if (args.has("public")) return {};
+  if (endpoint.every_interface)
+    return check_proxy_reach(args, SocketAddress(IpAddress(), static_cast<std::uint16_t>(endpoint.port)));
+  const auto literal = IpAddress::parse(endpoint.host);
+  if (!literal) return {};
+  return check_proxy_reach(args, SocketAddress(*literal, static_cast<std::uint16_t>(endpoint.port)));
 }
 
 }  // namespace
@@ -48,7 +61,14 @@ Result<Plan> make_plan(const Parsed& args) {
   auto tls = tls_server_plan(args, *wanted);
   if (!tls) return std::unexpected(tls.error());
   plan.tls = std::move(*tls);
-  if (args.has("public")) {
+  auto forward = forward_options(args);
+  if (!forward) return std::unexpected(forward.error());
+  plan.forward = std::move(*forward);
+  const bool proxy = plan.forward && plan.forward->is_proxy();
+  if (proxy)
+    if (const auto fits = check_proxy_endpoint(args, *endpoint); !fits) return std::unexpected(fits.error());
+  // For a proxy it is the word that others may use it, also at one address.
+  if (args.has("public") && !(proxy && !endpoint->host.empty())) {
     if (!endpoint->host.empty())
       return usage_error("--public", endpoint->host,
                          "an address already says who can reach it; leave out one of them");
@@ -61,7 +81,7 @@ Result<Plan> make_plan(const Parsed& args) {
   plan.listen.options = std::move(*options);
   plan.listen.family = *family;
   if (const auto backlog = args.number("backlog")) plan.listen.backlog = static_cast<int>(*backlog);
-  plan.keep_open = args.has("keep-open") || args.has("max-accepts");
+  plan.keep_open = args.has("keep-open") || args.has("max-accepts") || proxy;
   for (const std::string_view flag : {"send", "recv"})
     if (plan.keep_open && args.has(flag))
       return usage_error("--" + std::string(flag), *args.text(flag),

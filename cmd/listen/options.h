@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/flags.h"
+#include "cmd/listen/forward.h"
 #include "event/listener.h"
 #include "stream/tls_context.h"
 
@@ -15,6 +16,7 @@ struct Plan {
   bool keep_open = false;
   std::optional<std::string> port_file;
   std::optional<TlsServerPlan> tls;
+  std::optional<ForwardOptions> forward;
 };
 
 // Only usage errors: nothing is opened.

@@ -1,6 +1,7 @@
 // One run of pier-listen: what its parts share, and its steps in order.
 #pragma once
 
+#include "cmd/listen/forward.h"
 #include "cmd/listen/options.h"
 #include "cmd/session.h"
 #include "cmd/tls_options.h"
@@ -14,10 +15,11 @@ struct Run {
   News& news;
   Loop& loop;
   LocalEnds& ends;
-  HostRules hosts = {};                 // of --allow and --deny
-  std::optional<Program> program = {};  // of --exec or --sh-exec
-  std::size_t descriptors = 0;          // the limit that we have found, and a program gets
-  int signal = 0;                       // SIGINT or SIGTERM, once it came
+  HostRules hosts = {};                     // of --allow and --deny
+  std::optional<Program> program = {};      // of --exec or --sh-exec
+  std::optional<ForwardPlan> forward = {};  // of --to and the proxies
+  std::size_t descriptors = 0;              // the limit that we have found, and a program gets
+  int signal = 0;                           // SIGINT or SIGTERM, once it came
   std::unique_ptr<TlsSteps> tls_steps = {};
   std::unique_ptr<Handshaker> handshaker = {};  // with TLS: what each client goes through first
   std::optional<Error> fault = {};              // a record that can't be written any more
@@ -28,7 +30,8 @@ struct Run {
 };
 
 // Reads the lists of --allow and --deny, and looks up their names, once.
-[[nodiscard]] Result<HostRules> read_host_rules(const App& app);
+[[nodiscard]] Result<HostRules> read_host_rules(const App& app, std::string_view allow = "allow",
+                                                std::string_view deny = "deny");
 // Reads the certificates, or makes one for the run and tells its fingerprint.
 [[nodiscard]] Result<void> prepare_tls(Run& run, const Plan& plan);
 

@@ -17,6 +17,11 @@ namespace {
 
 // What clients get in place of our input and output, if anything.
 std::unique_ptr<Service> make_service(const Run& run, const RelayRules& rules) {
+  if (run.forward) {
+    ForwardPlan plan = *run.forward;
+    plan.rules = rules;
+    return std::make_unique<ForwardService>(run.loop, std::move(plan));
+  }
   if (run.program) return std::make_unique<ExecService>(run.loop, *run.program, run.descriptors, rules);
   if (run.app.args.has("echo")) return std::make_unique<ReplyService>(run.loop, Reply::echo, rules);
   if (run.app.args.has("discard")) return std::make_unique<ReplyService>(run.loop, Reply::discard, rules);

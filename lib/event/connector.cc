@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -138,7 +139,14 @@ void Connector::State::resolved(const Result<std::vector<IpAddress>>& answer) {
                        .fields = {{"host", plan_.endpoint.host}, {"addresses", list}}});
   }
   if (!answer) return end(std::unexpected(answer.error()), {});
-  race(addresses);
+  std::vector<IpAddress> admitted;
+  std::ranges::copy_if(addresses, std::back_inserter(admitted),
+                       [this](const IpAddress& one) { return plan_.hosts.admit(one); });
+  if (admitted.empty() && !addresses.empty())
+    return end(
+        std::unexpected(Error{ErrorKind::failed, "connect", name_of(plan_.endpoint), EPERM, "not allowed"}),
+        {});
+  race(admitted);
 }
 
 void Connector::State::race(const std::vector<IpAddress>& addresses) {

@@ -13,6 +13,7 @@
 #include "event/loop.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/hostmatch.h"
 #include "net/icmp_error.h"
 #include "net/options.h"
 #include "net/socket_file.h"
@@ -55,7 +56,10 @@ struct ConnectPlan {
   // For the race alone, once the addresses are known.
   std::optional<Duration> race_timeout = {};
   Duration stagger = std::chrono::milliseconds(250);  // RFC 8305, section 5: "Connection Attempt Delay"
-  StepSink* steps = nullptr;                          // must outlive the connector
+  // Where it may go: addresses that these rules do not admit are left out, and an error with the code EPERM
+  // says so when none is left.
+  HostRules hosts = {};
+  StepSink* steps = nullptr;  // must outlive the connector
   // Told of each attempt as it ends.
   std::function<void(const Attempt&)> on_attempt = {};
 };

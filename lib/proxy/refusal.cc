@@ -8,6 +8,9 @@ ProxyRefusal refusal_of(const Error& error) {
   if (error.kind == ErrorKind::deadline) return ProxyRefusal::no_answer;
   if (error.op == "resolve") return ProxyRefusal::unknown_name;
   switch (error.code) {
+    case EPERM:
+    case EACCES:
+      return ProxyRefusal::not_allowed;
     case ECONNREFUSED:
     case ECONNRESET:
       return ProxyRefusal::refused;

@@ -159,8 +159,7 @@ class ExecService::Piped final : public Client {
     RelayRules rules = service_.rules_.of(session_);
     rules.send = rules.receive = rules.half_close = true;
     rules.keep_input = true;
-    rules.end_output = true;
-    rules.output_may_close = true;
+    rules.other_party = true;
     rules.input_name = "the program's output";
     rules.output_name = "the program's input";
     relay_ = std::make_unique<Relay>(service_.loop_, *stream_, *pipes_, rules,

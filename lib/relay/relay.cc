@@ -43,14 +43,18 @@ void Relay::start() {
       finish(watch.error(), true);
   };
   watched(loop_.watch(net_.read_fd(), Interest::read, [this](Ready ready) { on_net(ready); }), net_watch_);
-  if (rules_.send && !finished_)
+  joint_ = rules_.send && rules_.receive && local_.read_fd() == local_.write_fd();
+  if (joint_ && !finished_)
+    watched(loop_.watch(local_.read_fd(), Interest::read, [this](Ready ready) { on_local(ready); }),
+            input_watch_);
+  if (!joint_ && rules_.send && !finished_)
     watched(loop_.watch(local_.read_fd(), Interest::read,
                         [this](Ready) {
                           take_input();
                           settle();
                         }),
             input_watch_);
-  if (rules_.receive && !finished_)
+  if (!joint_ && rules_.receive && !finished_)
     watched(loop_.watch(local_.write_fd(), Interest::none, [this](Ready ready) { on_output(ready); }),
             output_watch_);
   if (finished_) return;
@@ -109,19 +113,37 @@ bool Relay::input_failed(const Io& io) {
   if (up_pace_.limit) up_pace_.limit->spend(io.count, last_input_);
   if (io.kind != Io::Kind::error) return false;
   down_.drain();
-  finish(Error{ErrorKind::local, "read", rules_.input_name, io.code, {}}, true);
+  const ErrorKind kind = rules_.other_party ? ErrorKind::failed : ErrorKind::local;
+  finish(Error{kind, "read", rules_.input_name, io.code, {}}, true);
   return true;
 }
 
 void Relay::on_output(Ready ready) {
   if (ready.error || ready.hangup) return finish_output_failed(EPIPE);  // row 7
+  give_output();
+  settle();
+}
+
+// I and O as one descriptor, a second peer's.
+void Relay::on_local(Ready ready) {
+  if (ready.hangup || ready.error) local_hung_up_ = true;
+  if (ready.writable || ready.hangup || ready.error) give_output();
+  take_input();
+  settle();
+}
+
+void Relay::give_output() {
+  if (output_gone_ || finished_) return;
+  if (local_.has_buffered_output()) {
+    const Io io = local_.flush();
+    if (io.kind == Io::Kind::error) return finish_output_failed(io.code);
+  }
   const bool held_up = down_.wants_output();
   down_.output_ready();
   const Io io = down_.drain();
   if (io.kind == Io::Kind::error) return finish_output_failed(io.code);
   if (io.kind == Io::Kind::bytes) last_activity_ = now();
   if (held_up && !down_.wants_output()) receive();
-  settle();
 }
 
 void Relay::receive() {
@@ -168,11 +190,11 @@ void Relay::net_failed(int code) {
 
 // Bytes of N that O has not taken, and still can.
 bool Relay::owes_output() const {
-  return !output_gone_ && down_.wants_output();
+  return !output_gone_ && (down_.wants_output() || local_.has_buffered_output());
 }
 
 void Relay::end_output() {
-  if (!rules_.end_output || output_ended_ || output_gone_) return;
+  if (!rules_.other_party || output_ended_ || output_gone_) return;
   output_ended_ = true;
   output_watch_.cancel();  // finish_writing() may close what it watches
   local_.finish_writing();
@@ -230,7 +252,7 @@ void Relay::settle() {
 
 // N has ended and O has all of it: rows 2, 3, 4, 11 and 14.
 void Relay::settle_after_peer_end() {
-  if (net_owes_output()) return;  // what is in hand goes out first
+  if (net_owes_output() || owes_output()) return;  // what is in hand goes out first
   if (sent_all()) return finish({}, false);
   if (rules_.keep_input) return;
   if (rules_.input_is_terminal) return finish({}, false);  // row 4
@@ -266,17 +288,33 @@ void Relay::update_interest() {
 
   const bool take = rules_.send && !input_ended_ && up_.wants_input() && !up_pace_.waiting() &&
                     send_error_ == 0 && net_error_ == 0;
-  if (take)
-    input_watch_.set(Interest::read);
-  else
-    input_watch_.pause();
-
-  output_watch_.set(interest(false, owes_output()));
+  update_local(take);
 
   if (read && net_.has_buffered_input() && !receive_posted_) {
     receive_posted_ = true;
     loop_.post([this, alive = alive_] {
       if (*alive) receive_buffered();
+    });
+  }
+}
+
+void Relay::update_local(bool take) {
+  if (!joint_) {
+    take ? input_watch_.set(Interest::read) : input_watch_.pause();
+    output_watch_.set(interest(false, owes_output()));
+  } else if (!take && !owes_output() && local_hung_up_) {
+    input_watch_.pause();
+  } else {
+    input_watch_.set(interest(take, owes_output()));
+  }
+  if (take && local_.has_buffered_input() && !take_posted_) {
+    take_posted_ = true;
+    loop_.post([this, alive = alive_] {
+      if (!*alive) return;
+      take_posted_ = false;
+      if (finished_) return;
+      take_input();
+      settle();
     });
   }
 }
@@ -332,7 +370,7 @@ RelayResult Relay::result() const {
 
 void Relay::finish_output_failed(int code) {
   if (finished_) return;
-  if (code == EPIPE && rules_.output_may_close) {
+  if (rules_.other_party && (code == EPIPE || code == ECONNRESET)) {
     abandon_output();
   } else if (code == EPIPE || code == ECONNRESET) {
     output_closed_ = true;
@@ -358,6 +396,7 @@ void Relay::finish(std::optional<Error> error, bool reset) {
   down_pace_.timer.cancel();
   if (error && error->kind == ErrorKind::deadline && rules_.receive) down_.drain();
   if (reset) net_.abort();
+  if (reset && rules_.other_party) local_.abort();
   RelayResult ended = result();
   ended.error = std::move(error);
   loop_.post([this, alive = alive_, ended = std::move(ended)] {

@@ -35,10 +35,9 @@ struct RelayRules {
   Duration idle_input = std::chrono::milliseconds(500);
   bool keep_input = false;         // after N's end, wait for I's end even while it is idle
   bool input_is_terminal = false;  // after N's end, I is left without a look
-  // For an I and O that are another's (a program, a second peer): N's end is passed on to O.
-  bool end_output = false;
-  // For a program: O's reader may go first. What N then sends is nobody's, and is not read; I goes on.
-  bool output_may_close = false;
+  // I and O are another's, a program's or a second peer's: N's end is passed on to O, and so is a reset. O's
+  // reader may go first: what N then sends is nobody's, and is not read; I goes on to its end.
+  bool other_party = false;
   bool crlf = false;
   // Each sees the bytes of one direction as the network has them. With a tap every byte passes through this
   // process.
@@ -100,6 +99,7 @@ class Relay {
   void start();
   void on_net(Ready ready);
   void on_output(Ready ready);
+  void on_local(Ready ready);
   void receive();
   void take_input();
   void send();
@@ -114,6 +114,8 @@ class Relay {
   void receive_buffered();
   void await_acknowledgement(Duration wait);
   void arm_idle();
+  void give_output();
+  void update_local(bool take);
   void end_output();
   void abandon_output();
   [[nodiscard]] bool owes_output() const;
@@ -150,7 +152,10 @@ class Relay {
   bool output_gone_ = false;   // its reader has gone, as it may
   bool output_closed_ = false;
   bool acknowledging_ = false;  // row 13: only N's kernel is waited for
+  bool joint_ = false;          // I and O are one descriptor, watched by input_watch_
+  bool local_hung_up_ = false;  // epoll said so of it
   bool receive_posted_ = false;
+  bool take_posted_ = false;
   bool finished_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
