@@ -4,7 +4,6 @@
 
 #include <array>
 #include <charconv>
-#include <cmath>
 
 namespace pier {
 namespace {
@@ -18,6 +17,24 @@ struct Unit {
   double factor;
 };
 
+// Digits with at most one dot among them; negative when they are too many. Exact to a double for what people
+// type. std::from_chars would be the one reason, with std::llround, to load libm: a tenth of a program's
+// start.
+double decimal(std::string_view digits) {
+  double value = 0;
+  double scale = 1;
+  bool fraction = false;
+  for (const char c : digits) {
+    if (c == '.') {
+      fraction = true;
+      continue;
+    }
+    value = value * 10 + (c - '0');
+    if (fraction) scale *= 10;
+  }
+  return value < 1e300 && scale < 1e300 ? value / scale : -1;
+}
+
 // A decimal number with an optional fraction ("1.5", "250"), then one of the units. nullopt-like: negative.
 template <std::size_t N>
 double parse_scaled(std::string_view text, const std::array<Unit, N>& units) {
@@ -29,9 +46,8 @@ double parse_scaled(std::string_view text, const std::array<Unit, N>& units) {
                         ? all_digits(number)
                         : all_digits(number.substr(0, dot)) && all_digits(number.substr(dot + 1));
   if (!fits) return -1;
-  double value = 0;
-  const auto read = std::from_chars(number.data(), number.data() + number.size(), value);
-  if (read.ec != std::errc()) return -1;
+  const double value = decimal(number);
+  if (value < 0) return -1;
   for (const Unit& unit : units)
     if (unit.suffix == suffix) return value * unit.factor;
   return -1;
@@ -70,7 +86,7 @@ Result<Duration> parse_duration(std::string_view text, std::string_view what) {
   constexpr double kMost = 9.2e18;  // what 64 bits of nanoseconds hold
   if (ns < 0 || ns > kMost)
     return usage_error(what, text, "not a duration such as 250ms, 1.5s, 2m or 1h (a bare number is seconds)");
-  return Duration(std::llround(ns));
+  return Duration(static_cast<Duration::rep>(ns + 0.5));
 }
 
 Result<std::uint64_t> parse_size(std::string_view text, std::string_view what) {

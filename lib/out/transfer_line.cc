@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/number.h"
 
@@ -12,7 +11,9 @@ namespace {
 
 // Whole units, rounded up: "3 s", "2 min 5 s", "1 h 12 min".
 std::string time_left(double left) {
-  const auto whole = static_cast<std::uint64_t>(std::ceil(std::min(left, 1e9)));
+  const double bounded = std::min(left, 1e9);
+  auto whole = static_cast<std::uint64_t>(bounded);
+  if (static_cast<double>(whole) < bounded) ++whole;
   if (whole < 100) return fmt::format("{} s", whole);
   if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
   return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
@@ -46,9 +47,10 @@ void RateMeter::sample(std::uint64_t done, TimePoint when) {
   if (last_) {
     const double step = seconds(when - *last_);
     const double now_rate = static_cast<double>(done - std::min(done, done_)) / step;
-    // What is three seconds old counts for a third (1/e) of what it did.
+    // What is three seconds old counts for half of what it did. Not an exponential, which is nearly the same
+    // for short steps: libm would be loaded for it alone, at every start.
     constexpr double kMemory = 3;
-    const double weight = measured_ ? 1 - std::exp(-step / kMemory) : 1;
+    const double weight = measured_ ? step / (step + kMemory) : 1;
     rate_ += weight * (now_rate - rate_);
     measured_ = true;
   }

@@ -1,8 +1,8 @@
 // Every function of OpenSSL that lib/stream/tls* calls (tls_functions.inc) is defined here, under its own
 // name, as a jump into the library that load_tls_library() has loaded.
 //
-// Why not link it: loading libssl and libcrypto and relocating them costs every start 0.6 ms of processor
-// time, half of what a whole `pier-connect --check` takes, and linking them statically costs 0.2 ms, 4 MB a
+// Why not link it: loading and relocating libssl and libcrypto costs every start 0.7 ms of processor time,
+// which is half of what a whole `pier-connect --check` takes. Linking them statically costs 0.3 ms, 4 MB a
 // program, and OpenSSL's security updates. Loaded on demand, only who speaks TLS pays.
 #include "stream/tls_library.h"
 
@@ -113,8 +113,9 @@ namespace {
 constexpr const char* kLibrary = "libssl.so." PIER_TEXT(OPENSSL_SHLIB_VERSION);
 
 Result<void> load() {
-  // Never unloaded: OpenSSL leaves callbacks behind that run at the process's end.
-  void* const library = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
+  // Never unloaded: OpenSSL leaves callbacks behind that run at the process's end. Lazily bound: of its
+  // thousands of references few are used.
+  void* const library = ::dlopen(kLibrary, RTLD_LAZY | RTLD_LOCAL);
   if (library == nullptr)
     return fail(ErrorKind::local, "tls", kLibrary,
                 std::string("TLS is OpenSSL's, which can't be loaded: ") + ::dlerror());

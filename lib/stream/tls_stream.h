@@ -61,7 +61,7 @@ class TlsStream final : public Stream {
 
  private:
   // 256 KiB is what a pump has in hand at once; measured, more gains nothing.
-  static constexpr std::size_t kBuffer = 256 * 1024;
+  static constexpr std::size_t kBuffer = 64 * 1024;
   // Beside one buffer of data, what the protocol itself has to say may wait for the socket: a peer that makes
   // us answer (RFC 8446, section 4.6.3) and takes none of it is given no more memory than this.
   static constexpr std::size_t kMostOut = kBuffer + 64 * 1024;

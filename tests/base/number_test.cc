@@ -24,6 +24,11 @@ TEST(Number, DurationsHaveUnitsAndFractions) {
   EXPECT_EQ(parse_duration("1h").value(), 1h);
   EXPECT_EQ(parse_duration("3").value(), 3s);
   EXPECT_EQ(parse_duration("0").value(), 0s);
+  EXPECT_EQ(parse_duration("0.1s").value(), 100ms);
+  EXPECT_EQ(parse_duration("1.000000001").value(), 1s + 1ns);
+  EXPECT_EQ(parse_duration("0." + std::string(40, '3')).value(), 333333333ns);
+  EXPECT_FALSE(parse_duration(std::string(400, '9')));
+  EXPECT_FALSE(parse_duration("0." + std::string(400, '0') + "1"));
   for (const char* bad : {"", "s", "-1", "1 s", "1.s", ".5", "1..5", "1e3", "5x", "9999999999h"})
     EXPECT_FALSE(parse_duration(bad)) << bad;
 }
