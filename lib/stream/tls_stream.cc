@@ -153,7 +153,11 @@ int TlsStream::take_failure() {
 }
 
 std::string TlsStream::error_text(int code) const {
-  return code == EPROTO && !text_.empty() ? text_ : errno_text(code);
+  if (code == EPROTO && !text_.empty()) return text_;
+  // Who closes without having read our close_notify resets, and what was on its way to us is gone.
+  if (code == ECONNRESET && finished_)
+    return errno_text(code) + "; if it does not wait for our end, --no-half-close keeps that back";
+  return errno_text(code);
 }
 
 int TlsStream::give_ciphertext(char* into, std::size_t size) {

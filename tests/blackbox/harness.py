@@ -386,6 +386,21 @@ def pattern(size, seed=1):
     return random.Random(seed).randbytes(size)
 
 
+def port_of(program, table):
+    """The port a program has bound, from /proc: these peers do not all tell."""
+    path = pathlib.Path(f"/proc/{program.pid}/net/{table}")
+
+    def look():
+        inodes = {m[1] for what in program.fds().values() if (m := re.fullmatch(r"socket:\[(\d+)\]", what))}
+        for line in path.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[9] in inodes and fields[2].endswith(":0000"):
+                return int(fields[1].rpartition(":")[2], 16)
+        return None
+
+    return wait_until(look, f"a bound socket of {program.cmd}")
+
+
 # Where a test cannot run at all it says why; elsewhere it must.
 def need_root(why="needs root"):
     if os.geteuid() != 0:

@@ -3,28 +3,12 @@
 import hashlib
 import os
 import pathlib
-import re
 import threading
 
 import harness
-from harness import TestCase, need_ipv6, need_program, wait_until
+from harness import TestCase, need_ipv6, need_program, port_of, wait_until
 
 SIZE = 4 << 20
-
-
-def port_of(program, table):
-    """The port a program has bound, from /proc: these peers do not all tell."""
-    path = pathlib.Path(f"/proc/{program.pid}/net/{table}")
-
-    def look():
-        inodes = {m[1] for what in program.fds().values() if (m := re.fullmatch(r"socket:\[(\d+)\]", what))}
-        for line in path.read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[9] in inodes and fields[2].endswith(":0000"):
-                return int(fields[1].rpartition(":")[2], 16)
-        return None
-
-    return wait_until(look, f"a bound socket of {program.cmd}")
 
 
 class Interop:
