@@ -8,8 +8,9 @@
 namespace pier {
 namespace {
 
-// The states of include/net/tcp_states.h in which the peer's FIN has been taken.
+// The states of include/net/tcp_states.h in which the peer's FIN has been taken, and the one after the end.
 constexpr int kTimeWait = 6;
+constexpr int kClose = 7;
 constexpr int kCloseWait = 8;
 constexpr int kLastAck = 9;
 constexpr int kClosing = 11;
@@ -28,6 +29,7 @@ std::optional<TcpCounts> tcp_counts(int fd) {
     return std::nullopt;
   TcpCounts counts;
   counts.peer_ended = has_peers_end(info.tcpi_state);
+  counts.over = info.tcpi_state == kClose;
   counts.received = info.tcpi_bytes_received;
   if (counts.peer_ended && counts.received > 0) --counts.received;  // the FIN is counted as a byte
   counts.sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;

@@ -11,6 +11,7 @@ struct TcpCounts {
   std::uint64_t received = 0;  // bytes that arrived in order, read by somebody or not
   std::uint64_t sent = 0;      // bytes that the kernel took to send
   bool peer_ended = false;     // its end has arrived
+  bool over = false;  // both ends are over, in order or by a reset: nothing more will be acknowledged
 };
 
 // TCP_INFO (tcp(7)); nothing for any other socket.

@@ -2,7 +2,10 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
+
 #include "net/socket.h"
+#include "net/tcp_counts.h"
 
 namespace pier {
 
@@ -30,7 +33,11 @@ std::size_t SocketStream::unacknowledged() const {
 }
 
 int SocketStream::take_failure() {
-  return take_socket_error(fd_.get());
+  if (const int code = take_socket_error(fd_.get()); code != 0) return code;
+  // A program that has the same socket may have taken the error: what it has sent is then unacknowledged for
+  // ever.
+  const auto counts = tcp_counts(fd_.get());
+  return counts && counts->over && unacknowledged() != 0 ? ECONNRESET : 0;
 }
 
 void SocketStream::discard_input() {

@@ -249,6 +249,17 @@ class Many(TestCase):
         self.raw_connect(("127.0.0.1", server.port)).close()
         wait_until(lambda: not server.children() and len(server.fds()) == before, "no descriptor left")
 
+    def test_a_reset_with_unread_bytes_leaves_no_descriptor(self):
+        server = self.listen("-k", "0", "--exec", "--", "cat")
+        before = server.fds().keys()
+        client = self.raw_connect(("127.0.0.1", server.port))
+        client.settimeout(0.2)
+        with self.assertRaises(TimeoutError):  # cat writes until nothing more goes either way
+            while True:
+                client.sendall(bytes(1 << 16))
+        reset(client)
+        wait_until(lambda: not server.children() and server.fds().keys() == before, "no descriptor left")
+
     def test_one_clients_program_touches_no_other(self):
         server = self.listen("-k", "0", "-c", "read word; test $word = die && kill -9 $$; echo $word")
         quiet = self.raw_connect(("127.0.0.1", server.port))
