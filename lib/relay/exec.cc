@@ -160,6 +160,7 @@ class ExecService::Piped final : public Client {
     rules.send = rules.receive = rules.half_close = true;
     rules.keep_input = true;
     rules.other_party = true;
+    rules.leave_output = true;
     rules.input_name = "the program's output";
     rules.output_name = "the program's input";
     relay_ = std::make_unique<Relay>(service_.loop_, *stream_, *pipes_, rules,

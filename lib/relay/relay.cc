@@ -218,15 +218,19 @@ bool Relay::net_owes_output() const {
 
 void Relay::settle() {
   if (finished_) return;
+  // A program whose client is lost is hung up, whatever it has still to read: it may wait for us to read
+  // first.
+  const bool lost = rules_.leave_output && (send_error_ != 0 || net_error_ != 0);
+  const bool owes = owes_output() && !lost;
   // Row 6. What N still has for us is read to its end first; a sender only has nothing to wait for.
-  const bool unsent = send_error_ != 0 && (net_ended_ || !rules_.receive);
-  if (unsent && !owes_output()) {
+  const bool unsent = send_error_ != 0 && (net_ended_ || !rules_.receive || lost);
+  if (unsent && !owes) {
     return finish(Error{ErrorKind::failed, "send", "", send_error_,
                         fmt::format("{}: {} B of {} were not accepted by the kernel",
                                     net_.error_text(send_error_), up_.left(), rules_.input_name)},
                   true);
   }
-  if (net_error_ != 0 && !owes_output()) {  // row 5
+  if (net_error_ != 0 && !owes) {  // row 5
     std::string why = net_.error_text(net_error_);
     if (const std::uint64_t left = rules_.send ? up_.left() : 0; left > 0)
       why += fmt::format(": {} B of {} were not sent", left, rules_.input_name);

@@ -38,6 +38,8 @@ struct RelayRules {
   // I and O are another's, a program's or a second peer's: N's end is passed on to O, and so is a reset. O's
   // reader may go first: what N then sends is nobody's, and is not read; I goes on to its end.
   bool other_party = false;
+  // For a program: where N fails, O is not waited for. The program may be waiting for us to read first.
+  bool leave_output = false;
   bool crlf = false;
   // Each sees the bytes of one direction as the network has them. With a tap every byte passes through this
   // process.
