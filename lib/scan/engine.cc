@@ -75,7 +75,7 @@ void ScanEngine::send_burst() {
   std::size_t far = 0;
   more_to_send_ = false;
   for (std::size_t sent = 0; sent < kNearBurst && far < kBurst; ++sent) {
-    const TimePoint when = now();
+    const TimePoint when = looked_at_ = now();
     if (!may_send(when)) return;
     const auto question = take_question(when);
     if (!question) return;
@@ -129,7 +129,8 @@ void ScanEngine::send(Question question) {
 }
 
 Deadline ScanEngine::wait_until() const {
-  const TimePoint when = now();
+  // What was too early for the last look is waited for, even where its time has come since.
+  const TimePoint when = looked_at_;
   if (more_to_send_ || !unasked_.empty()) return Deadline(when);
   std::optional<TimePoint> until = limits_.deadline.at();
   const auto sooner = [&](TimePoint at) { until = until ? std::min(*until, at) : at; };

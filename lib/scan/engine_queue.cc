@@ -148,6 +148,7 @@ void ScanEngine::judge_icmp_limit(HostState& host) {
     observer_.detail(fmt::format("{} limits its ICMP errors: asked once in {} from now on, {} a round", name,
                                  format_duration(interval), time));
   } else {
+    host.left_at_icmp_limit = true;
     observer_.note(
         fmt::format("{} limits its ICMP errors, so {} silent ports may be closed or not; --retries 1 "
                     "asks them as slowly as it answers, about {}",
@@ -210,7 +211,8 @@ std::optional<ScanEngine::Question> ScanEngine::take_late(TimePoint when) {
     const Question question = question_of(late.waiting);
     if (question.host->protocol == PortProtocol::udp && !question.host->icmp_limited)
       judge_icmp_limit(*question.host);
-    const bool again = worth_another(late.waiting.tries, question.host->protocol);
+    const bool again =
+        !question.host->left_at_icmp_limit && worth_another(late.waiting.tries, question.host->protocol);
     const bool room = again && has_room(*question.host, late.waiting.tries);
     if (again && !room && plan_.is_one_window()) return std::nullopt;
     late_.pop_front();

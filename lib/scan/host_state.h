@@ -97,6 +97,7 @@ struct HostState {
   TimePoint first_refusal = TimePoint::min();
   TimePoint last_refusal = TimePoint::min();
   bool icmp_limited = false;
+  bool left_at_icmp_limit = false;  // too many are silent to ask them all as slowly as it answers
 
   CanaryState canary = CanaryState::unasked;
   std::uint8_t canaries_out = 0;

@@ -81,7 +81,9 @@ std::string stun() {
   return u16(1) + u16(0) + u32(0x2112a442) + "pier-scan-id";
 }
 bool is_stun(std::string_view d) {
-  return d.size() >= 20 && (d[0] & 0xc0) == 0 && d.substr(4, 16) == "\x21\x12\xa4\x42pier-scan-id"sv;
+  // The class of the message: a request has neither of these bits (section 5).
+  return d.size() >= 20 && (d[0] & 0xc0) == 0 && (d[0] & 1) != 0 &&
+         d.substr(4, 16) == "\x21\x12\xa4\x42pier-scan-id"sv;
 }
 
 // What is there (RFC 6690): GET /.well-known/core.
@@ -110,7 +112,8 @@ std::string ipmi() {
   return u32(0x0600ff06) + u32(4542) + u8(0x80) + u8(0x70) + u16(0);
 }
 bool is_ipmi(std::string_view d) {
-  return d.size() >= 12 && d[0] == 6 && (d[3] & 0x1f) == 6;
+  constexpr char kPong = 0x40;
+  return d.size() >= 12 && d[0] == 6 && (d[3] & 0x1f) == 6 && d[8] == kPong;
 }
 
 // ReadProperty of the wildcard device's object-name (ASHRAE 135, clauses 15.5 and J.2).
@@ -156,7 +159,8 @@ bool is_mumble(std::string_view d) {
   return d.size() == 24 && d.substr(4, 8) == "pierscan"sv;
 }
 bool is_dht(std::string_view d) {
-  return d.starts_with('d') && d.find("1:t2:pi") != std::string_view::npos;
+  return d.starts_with('d') && d.find("1:t2:pi") != std::string_view::npos &&
+         d.find("1:y1:q") == std::string_view::npos;
 }
 
 }  // namespace

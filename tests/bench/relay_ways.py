@@ -102,7 +102,7 @@ WAYS = (
         (Reach("nc.openbsd", "throughput", least=1.65), Reach("nc.openbsd", "CPU", most=1 / 1.7))),
     Way("discard", "net → discard, from one sender (sendfile)", "file", "null", "nc.openbsd",
         (Contender("pier", PIER.listen),
-         Contender("pier --discard", "pier-listen 127.0.0.1 {port} --discard"),
+         Contender("pier --discard", "pier-listen 127.0.0.1 {port} --discard --summary"),
          *(Contender(peer.name, peer.listen) for peer in NETCATS),
          Contender("bare loop: splice", "bench_bare_relay recv-splice {port}"),
          Contender("bare loop: read", "bench_bare_relay recv-read {port}")),
