@@ -222,6 +222,8 @@ int run(App& app) {
   if (!tls) return run.news.end(app, tls.error());
   if (const auto made = (*ends)->prepare(); !made) return run.news.end(app, made.error());
   run.news.settles(**ends);
+  if (plan->keep_open && !(*ends)->from_stdin())
+    if (const auto fits = (*ends)->open_again(); !fits) return run.news.end(app, fits.error());
   if (plan->keep_open) raise_descriptor_limit();
   note_cut_buffers(app, plan->listen.options);
   ListenPlan listen = plan->listen;

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "stream/file_stream.h"
+
 namespace pier {
 namespace {
 
@@ -76,6 +78,15 @@ std::string LocalEnds::input_name() const {
 
 std::string LocalEnds::output_name() const {
   return recv_path_.empty() ? "standard output" : quoted(recv_path_);
+}
+
+Result<std::unique_ptr<Stream>> LocalEnds::open_again() const {
+  auto file = open_to_read(send_path_);
+  if (!file) return std::unexpected(file.error());
+  if (fd_kind(file->get()) != FdKind::regular)
+    return fail(ErrorKind::local, "read", quoted(send_path_),
+                "only a regular file can be sent to each client");
+  return std::make_unique<FileStream>(std::move(*file));
 }
 
 std::optional<std::uint64_t> LocalEnds::input_size() const {

@@ -35,6 +35,8 @@ class LocalEnds {
   // What errors call them: "standard input", "'report.pdf'".
   [[nodiscard]] std::string input_name() const;
   [[nodiscard]] std::string output_name() const;
+  // --send's file once more, from its beginning, for one client of many: as it is by then under its name.
+  [[nodiscard]] Result<std::unique_ptr<Stream>> open_again() const;
   // How many bytes the input has yet to give, where that is known: a regular file, from where it is read.
   [[nodiscard]] std::optional<std::uint64_t> input_size() const;
   // The files' names without their folders, or empty for stdin and stdout.

@@ -82,10 +82,12 @@ Result<Plan> make_plan(const Parsed& args) {
   plan.listen.family = *family;
   if (const auto backlog = args.number("backlog")) plan.listen.backlog = static_cast<int>(*backlog);
   plan.keep_open = args.has("keep-open") || args.has("max-accepts") || proxy;
-  for (const std::string_view flag : {"send", "recv"})
-    if (plan.keep_open && args.has(flag))
-      return usage_error("--" + std::string(flag), *args.text(flag),
-                         "one file is for one client; leave out --keep-open and --max-accepts");
+  if (plan.keep_open && args.has("recv"))
+    return usage_error("--recv", *args.text("recv"),
+                       "one file is for one client; leave out --keep-open and --max-accepts");
+  if (plan.keep_open && args.has("send") && is_datagram(plan.listen.endpoint.transport))
+    return usage_error("--send", *args.text("send"),
+                       "each client gets a file only over connections; leave out --keep-open");
   if (plan.keep_open && args.has("limit-rate") && !args.has("exec") && !args.has("sh-exec"))
     return usage_error("--limit-rate", *args.text("limit-rate"),
                        "it is for one connection; leave out --keep-open and --max-accepts");

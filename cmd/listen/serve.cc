@@ -38,6 +38,10 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   serve.max_accepts = run.app.args.number("max-accepts");
   serve.accept_timeout = run.app.args.duration("accept-timeout");
   serve.hosts = run.hosts;
+  if (plan.keep_open && !run.ends.from_stdin()) {
+    serve.rules.send = false;
+    serve.each_input = [&ends = run.ends] { return ends.open_again(); };
+  }
   const std::unique_ptr<Service> service = make_service(run, serve.rules);
   serve.service = service.get();
   serve.handshaker = run.handshaker.get();

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/number.h"
+#include "relay/feed.h"
+#include "relay/linger.h"
 
 namespace pier {
 
@@ -14,6 +16,8 @@ struct Hub::Client {
   ClientId id;
   std::unique_ptr<Stream> stream;
   std::unique_ptr<Taps> taps;
+  std::unique_ptr<Feed> feed;  // until all of it is sent
+  std::unique_ptr<Linger> linger;
   Watch watch;
   Timer idle;
   Timer leaving;                  // after its end, while the input may still have something for it
@@ -58,20 +62,56 @@ void Hub::add(const Session& session, std::unique_ptr<Stream> stream) {
                            [this, &added](Ready ready) { on_client(added, ready); });
   if (!watch) return close_client(added, watch.error(), true);
   added.watch = std::move(*watch);
+  if (source_ && !start_feed(added)) return;
   arm_idle(added);
   update_client(added);
   update_interest();
 }
 
+bool Hub::start_feed(Client& client) {
+  auto source = source_();
+  if (!source) {
+    close_client(client, source.error(), true);
+    return false;
+  }
+  PumpOptions options{.crlf = rules_.crlf};
+  if (client.taps) options.tap = client.taps->sent;
+  client.feed = std::make_unique<Feed>(std::move(*source), *client.stream, std::move(options));
+  return true;
+}
+
+// Rows 1 and 3 for a client with a file of its own; row 13 where nothing is received.
+void Hub::advance_feed(Client& client) {
+  const auto all = client.feed->advance();
+  if (client.feed->sent() != client.sent) client.last_activity = now();
+  client.sent = client.feed->sent();
+  if (!all) return close_client(client, all.error(), true);
+  if (!*all) return;
+  client.feed.reset();
+  if (client.ended) return say_goodbye(client);
+  if (rules_.half_close || !rules_.receive) client.stream->finish_writing();
+  if (!rules_.receive && !client.stream->has_buffered_output()) wait_for_acknowledgement(client);
+}
+
+void Hub::wait_for_acknowledgement(Client& client) {
+  client.linger = std::make_unique<Linger>(loop_, *client.stream, [this, &client](int code) {
+    if (code == 0) return close_client(client, {}, false);
+    close_client(client, Error{ErrorKind::failed, "send", "", code, {}}, true);
+  });
+}
+
 void Hub::on_client(Client& client, Ready ready) {
   if (ready.hangup || ready.error) client.hung_up = true;
   const ClientId id = client.id;
+  if (client.linger) return client.watch.pause();  // its failure is looked for there
   if (ready.writable || ready.error) drain(client);
   if (failed_ || !clients_.contains(id)) return;
   if (rules_.receive) {
     receive(client);
   } else if (ready.error) {
     return close_client(client, Error{ErrorKind::failed, "recv", "", ECONNRESET, {}}, true);
+  } else if (ready.hangup && client.feed) {
+    return close_client(client, Error{ErrorKind::failed, "send", "", EPIPE, {}}, true);
   } else if (ready.hangup) {
     return close_client(client, {}, false);
   }
@@ -112,6 +152,9 @@ void Hub::drain(Client& client) {
       return close_client(
           client, Error{ErrorKind::failed, "send", "", io.code, client.stream->error_text(io.code)}, true);
   }
+  if (client.feed) return advance_feed(client);
+  if (source_ && !rules_.receive && !client.stream->has_buffered_output())
+    return wait_for_acknowledgement(client);
   while (!client.queue.empty()) {
     const Io io = client.stream->write(client.queue.data());
     if (io.kind == Io::Kind::error) {
@@ -130,7 +173,7 @@ void Hub::drain(Client& client) {
 // A client that has ended its side gets what is in hand for it, and more while the input keeps giving (rows 3
 // and 4).
 void Hub::leave_when_idle(Client& client) {
-  if (!client.queue.empty()) return;
+  if (!client.queue.empty() || client.feed) return;
   if (client.left) return say_goodbye(client);
   const bool more = rules_.send && !input_ended_ && !rules_.input_is_terminal;
   const Deadline idle(std::max(client.started, last_input_) + rules_.idle_input);
@@ -239,7 +282,8 @@ void Hub::end_all(bool reset) {
     Client& client = *clients_.begin()->second;
     const ClientId id = client.id;
     drain(client);
-    if (clients_.contains(id)) close_client(client, {}, reset);
+    // Half a file must not look whole.
+    if (clients_.contains(id)) close_client(client, {}, reset || client.feed);
   }
 }
 
@@ -271,7 +315,7 @@ void Hub::update_client(Client& client) {
   if (crowded != client.crowded) crowded ? ++crowded_ : --crowded_;
   client.crowded = crowded;
   const bool read = rules_.receive && !client.ended && !output_full();
-  const bool write = !client.queue.empty() || client.stream->has_buffered_output();
+  const bool write = !client.queue.empty() || client.feed || client.stream->has_buffered_output();
   if (!read && !write && (client.hung_up || client.ended))
     client.watch.pause();
   else

@@ -40,6 +40,11 @@ class Hub {
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
+  // What each client is sent from its beginning to its end, in place of the input; `rules.send` is then to be
+  // false. An error ends the client that it was opened for. To be set before the first client.
+  using Source = std::function<Result<std::unique_ptr<Stream>>()>;
+  void send_each(Source source) { source_ = std::move(source); }
+
   // Takes the client; session.id must be new.
   void add(const Session& session, std::unique_ptr<Stream> stream);
   [[nodiscard]] std::size_t size() const { return clients_.size(); }
@@ -56,6 +61,9 @@ class Hub {
   void on_output(Ready ready);
   void receive(Client& client);
   void drain(Client& client);
+  [[nodiscard]] bool start_feed(Client& client);
+  void advance_feed(Client& client);
+  void wait_for_acknowledgement(Client& client);
   void leave_when_idle(Client& client);
   void say_goodbye(Client& client);
   void let_ended_clients_go();
@@ -77,6 +85,7 @@ class Hub {
   Stream& local_;
   RelayRules rules_;
   Events events_;
+  Source source_;
   std::map<ClientId, std::unique_ptr<Client>> clients_;
   ByteQueue output_{kOutputQueue};
   Watch input_watch_, output_watch_;

@@ -27,6 +27,7 @@ Server::Server(Loop& loop, Listener listener, Stream& local, ServePlan plan, Ses
   events.failed = [this](const RelayResult& result) { finish(result); };
   events.quiet = [this] { end_after_last(); };
   hub_ = std::make_unique<Hub>(loop_, local_, plan_.rules, std::move(events));
+  if (plan_.each_input) hub_->send_each(plan_.each_input);
 }
 
 Server::~Server() = default;

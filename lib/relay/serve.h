@@ -31,6 +31,7 @@ struct ServePlan {
   HostRules hosts = {};              // others are reset at once, and are no client
   Handshaker* handshaker = nullptr;  // what each client must go through before its session; not owned
   Service* service = nullptr;  // who gets the clients, in place of this process's input and output; not owned
+  Hub::Source each_input = {};             // with keep_open: what each client is sent, in place of the input
   std::optional<Duration> accept_timeout;  // nobody connected, and nobody coming, for so long
 };
 

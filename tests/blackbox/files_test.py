@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 import harness
-from harness import CLOSED, DEVNULL, PIPE, TestCase, need_root, pattern, recv_all, reset, run, wait_until
+from harness import CLOSED, DEVNULL, PIPE, TestCase, need_root, pattern, recv_all, recv_exactly, reset, run, wait_until
 
 
 def left_in(folder):
@@ -122,6 +122,114 @@ class Send(TestCase):
         server.sendto(b"answer", client)
         self.assertEqual(program.wait().code, 0)
         self.assertEqual(answer.read_bytes(), b"answer")
+
+
+class SendToEach(TestCase):
+    """listen -k --send FILE."""
+
+    def test_each_client_gets_all_of_it(self):
+        data = pattern(2 << 20)
+        file = self.tmp() / "f"
+        file.write_bytes(data)
+        server = self.listen("-k", "--send", file, "0")
+        peers = [self.raw_connect(("127.0.0.1", server.port)) for _ in range(5)]
+        for peer in peers:
+            self.assertEqual(recv_all(peer), data)
+            peer.sendall(b"thanks\n")
+            peer.close()
+        server.wait_out_size(7 * 5)
+        late = self.raw_connect(("127.0.0.1", server.port))
+        self.assertEqual(recv_all(late), data)
+        self.assertTrue(server.running())
+
+    def test_over_tls_and_to_unix_and_seen(self):
+        data = pattern(300000)
+        folder = self.tmp()
+        (folder / "f").write_bytes(data)
+        for listen, connect in ((["--tls", "0"], ["--tls", "--insecure", "127.0.0.1"]),
+                                ([f"unix:{folder}/s"], [f"unix:{folder}/s"]),
+                                (["--hex-dump", "/dev/null", "0"], ["127.0.0.1"])):
+            with self.subTest(listen=listen):
+                server = self.listen("-k", "--send", folder / "f", *listen, stdin=DEVNULL)
+                for _ in range(2):
+                    where = connect if server.port == 0 else [*connect, server.port]
+                    done = run(["pier-connect", *where], stdin=b"request")
+                    self.assertEqual((done.code, done.out), (0, data), done.err)
+                server.wait_out(b"requestrequest")
+
+    def test_one_that_does_not_read_holds_up_nobody(self):
+        data = pattern(8 << 20)
+        file = self.tmp() / "f"
+        file.write_bytes(data)
+        server = self.listen("-k", "--send", file, "--summary", "0", stdin=DEVNULL)
+        slow = self.raw_connect(("127.0.0.1", server.port))
+        recv_exactly(slow, 10)
+        quick = self.raw_connect(("127.0.0.1", server.port))
+        self.assertEqual(recv_all(quick), data)
+        quick.close()
+        server.wait_err(f"0 B in, {len(data)} B out")
+        before = server.cpu_ticks()
+        self.assertEqual(len(recv_all(slow)), len(data) - 10)
+        slow.close()
+        wait_until(lambda: server.err.count(f"0 B in, {len(data)} B out") == 2, "both got all of it")
+        self.assertLess(server.cpu_ticks() - before, 100)
+
+    def test_a_new_file_of_that_name_is_sent_from_then_on(self):
+        file = self.tmp() / "f"
+        file.write_bytes(b"first")
+        server = self.listen("-k", "--send", file, "0", stdin=DEVNULL)
+        self.assertEqual(run(["pier-connect", server.port], stdin=DEVNULL).out, b"first")
+        file.write_bytes(b"second")
+        self.assertEqual(run(["pier-connect", server.port], stdin=DEVNULL).out, b"second")
+        file.unlink()
+        self.assertEqual(run(["pier-connect", server.port], stdin=b"").code, 1)
+        server.wait_err("no such file")
+        self.assertTrue(server.running())
+
+    def test_send_only_closes_when_all_is_acknowledged(self):
+        data = pattern(300000)
+        file = self.tmp() / "f"
+        file.write_bytes(data)
+        server = self.listen("-k", "--send-only", "--send", file, "0", stdin=DEVNULL)
+        peer = self.raw_connect(("127.0.0.1", server.port))
+        self.assertEqual(recv_all(peer), data)
+        server.wait_err("done: 0 B in, 300.0 kB out")
+
+    def test_a_reset_ends_that_client_alone(self):
+        file = self.tmp() / "f"
+        file.write_bytes(pattern(8 << 20))
+        server = self.listen("-k", "--send", file, "0", stdin=DEVNULL)
+        peer = self.raw_connect(("127.0.0.1", server.port))
+        recv_exactly(peer, 10)
+        reset(peer)
+        server.wait_err(r"done: .*(reset|broken pipe)")
+        self.assertTrue(server.running())
+
+    def test_half_a_file_does_not_look_whole_after_a_signal(self):
+        file = self.tmp() / "f"
+        file.write_bytes(pattern(16 << 20))
+        server = self.listen("-k", "--send", file, "0", stdin=DEVNULL)
+        peer = self.raw_connect(("127.0.0.1", server.port))
+        recv_exactly(peer, 10)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait().code, 143)
+        with self.assertRaises(ConnectionResetError):
+            recv_all(peer)
+
+    def test_send_only_over_tls_says_goodbye(self):
+        file = self.tmp() / "f"
+        file.write_bytes(pattern(300000))
+        server = self.listen("-k", "--send-only", "--tls", "--send", file, "0", stdin=DEVNULL)
+        for _ in range(2):
+            done = run(["pier-connect", "--tls", "--insecure", server.port], stdin=DEVNULL)
+            self.assertEqual((done.code, done.out), (0, file.read_bytes()), done.err)
+        wait_until(lambda: server.err.count("done: 0 B in, 300.0 kB out") == 2, "both are served")
+
+    def test_datagrams_have_no_file_each(self):
+        self.assert_usage_error(run(["pier-listen", "-ku", "--send", "f", "0"]), "--send", "'f'")
+
+    def test_only_regular_files(self):
+        self.assert_usage_error(run(["pier-listen", "-k", "--send", "/dev/zero", "0"]), "'/dev/zero'", "regular file")
 
 
 class Recv(TestCase):
@@ -332,7 +440,7 @@ class BadInput(TestCase):
                 ("pier-connect", ["--partial", "9"], ["--partial", "--recv"]),
                 ("pier-connect", ["--recv", "", "9"], ["--recv ''"]),
                 ("pier-listen", ["-k", "--recv", "f", "0"], ["--recv 'f'", "--keep-open"]),
-                ("pier-listen", ["--max-accepts", "2", "--send", "f", "0"], ["--send 'f'", "--max-accepts"]),
+                ("pier-listen", ["--max-accepts", "2", "--recv", "f", "0"], ["--recv 'f'", "--max-accepts"]),
                 ("pier-listen", ["--send", "f", "--recv-only", "0"], ["--send", "--recv-only"])):
             with self.subTest(command=command, words=words):
                 self.assert_usage_error(run([command, *words]), *texts)
