@@ -27,6 +27,18 @@ constexpr Flag kFlags[] = {
      .group = "Serving",
      .brief = "take N clients, then end with the last (implies -k)",
      .min = 1},
+    {.name = "max-clients",
+     .value = "N",
+     .kind = ValueKind::number,
+     .group = "Serving",
+     .brief = "at most N at once, more are reset (implies -k; default: as descriptors allow)",
+     .min = 1},
+    {.name = "per-host",
+     .value = "N",
+     .kind = ValueKind::number,
+     .group = "Serving",
+     .brief = "at most N at once of one address, more are reset (implies -k)",
+     .min = 1},
     {.name = "backlog",
      .value = "N",
      .kind = ValueKind::number,
@@ -132,6 +144,11 @@ constexpr std::string_view kConflicts[] = {
     "unix ipv6",
     "udp max-accepts",
     "udp backlog",
+    "udp max-clients",
+    "udp per-host",
+    "unix per-host",
+    "max-clients progress",
+    "per-host progress",
     "exec sh-exec echo discard to serve-http-proxy serve-socks",
     "udp echo",
     "udp discard",
@@ -224,7 +241,7 @@ int run(App& app) {
   run.news.settles(**ends);
   if (plan->keep_open && !(*ends)->from_stdin())
     if (const auto fits = (*ends)->open_again(); !fits) return run.news.end(app, fits.error());
-  if (plan->keep_open) raise_descriptor_limit();
+  if (plan->keep_open) run.room = server::room_for_clients(run, *plan);
   note_cut_buffers(app, plan->listen.options);
   ListenPlan listen = plan->listen;
   listen.steps = run.news.steps();

@@ -12,7 +12,7 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
   const bool ip = endpoint.transport == Transport::tcp || endpoint.transport == Transport::udp;
   if (args.has("public") && !ip)
     return usage_error("--public", endpoint.to_string(), "only an Internet address can be open to others");
-  for (const std::string_view flag : {"allow", "deny"})
+  for (const std::string_view flag : {"allow", "deny", "per-host"})
     if (args.has(flag) && !ip)
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "only Internet clients have an address to judge");
@@ -20,7 +20,7 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
   for (const std::string_view flag : {"to", "serve-http-proxy", "serve-socks"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(), "only connections are carried on");
-  for (const std::string_view flag : {"max-accepts", "backlog"})
+  for (const std::string_view flag : {"max-accepts", "backlog", "max-clients", "per-host"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "datagrams have no connections to accept");
@@ -81,7 +81,10 @@ Result<Plan> make_plan(const Parsed& args) {
   plan.listen.options = std::move(*options);
   plan.listen.family = *family;
   if (const auto backlog = args.number("backlog")) plan.listen.backlog = static_cast<int>(*backlog);
-  plan.keep_open = args.has("keep-open") || args.has("max-accepts") || proxy;
+  plan.limits.clients = args.number("max-clients");
+  plan.limits.per_host = args.number("per-host");
+  plan.keep_open = args.has("keep-open") || args.has("max-accepts") || plan.limits.clients ||
+                   plan.limits.per_host || proxy;
   if (plan.keep_open && args.has("recv"))
     return usage_error("--recv", *args.text("recv"),
                        "one file is for one client; leave out --keep-open and --max-accepts");

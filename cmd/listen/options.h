@@ -7,6 +7,7 @@
 #include "cli/flags.h"
 #include "cmd/listen/forward.h"
 #include "event/listener.h"
+#include "relay/client_limits.h"
 #include "stream/tls_context.h"
 
 namespace pier::server {
@@ -14,6 +15,7 @@ namespace pier::server {
 struct Plan {
   ListenPlan listen;
   bool keep_open = false;
+  ClientLimits limits;
   std::optional<std::string> port_file;
   std::optional<TlsServerPlan> tls;
   std::optional<ForwardOptions> forward;

@@ -19,6 +19,7 @@ struct Run {
   std::optional<Program> program = {};      // of --exec or --sh-exec
   std::optional<ForwardPlan> forward = {};  // of --to and the proxies
   std::size_t descriptors = 0;              // the limit that we have found, and a program gets
+  std::optional<std::size_t> room = {};     // with -k: how many clients fit under the one we have now
   int signal = 0;                           // SIGINT or SIGTERM, once it came
   std::unique_ptr<TlsSteps> tls_steps = {};
   std::unique_ptr<Handshaker> handshaker = {};  // with TLS: what each client goes through first
@@ -34,6 +35,10 @@ struct Run {
                                                 std::string_view deny = "deny");
 // Reads the certificates, or makes one for the run and tells its fingerprint.
 [[nodiscard]] Result<void> prepare_tls(Run& run, const Plan& plan);
+
+// Raises the limit of descriptors, and says how many clients have room under it; a note where --max-clients
+// asks for more.
+[[nodiscard]] std::size_t room_for_clients(const Run& run, const Plan& plan);
 
 // Opens the sockets; a taken address is told with its owner.
 [[nodiscard]] Result<Listener> open_listener(const ListenPlan& plan);

@@ -1,5 +1,7 @@
 #include "relay/serve.h"
 
+#include <fmt/core.h>
+
 #include "cmd/listen/run.h"
 #include "cmd/transfer_progress.h"
 #include "relay/datagram.h"
@@ -38,6 +40,8 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   serve.max_accepts = run.app.args.number("max-accepts");
   serve.accept_timeout = run.app.args.duration("accept-timeout");
   serve.hosts = run.hosts;
+  serve.limits = plan.limits;
+  serve.limits.room = run.room;
   if (plan.keep_open && !run.ends.from_stdin()) {
     serve.rules.send = false;
     serve.each_input = [&ends = run.ends] { return ends.open_again(); };
@@ -60,6 +64,8 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
                             });
   run.loop.run();
   if (run.ended_from_outside()) server.end_now(run.signal == 0);
+  if (server.over_limits() > 0)
+    run.app.note(fmt::format("reset because of --max-clients or --per-host: {}", server.over_limits()));
   progress.end(run.news.sessions().last());
   return run.ended_from_outside() ? run.end_from_outside() : run.news.end(run.app, ended);
 }

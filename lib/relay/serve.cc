@@ -17,7 +17,8 @@ Server::Server(Loop& loop, Listener listener, Stream& local, ServePlan plan, Ses
       local_(local),
       plan_(plan),
       observer_(observer),
-      done_(std::move(done)) {
+      done_(std::move(done)),
+      hosts_here_(plan_.limits.per_host) {
   if (plan_.service != nullptr)
     plan_.service->on_closed(
         [this](std::uint64_t id, const RelayResult& result) { service_closed(id, result); });
@@ -48,6 +49,7 @@ void Server::accept_from(Listener::Bound& bound) {
   // a time, asking for another would mostly be told that there is none.
   int taken = 0;
   for (; taken < burst_ && accepting_; ++taken) {
+    if (!has_room()) return pause_accepting("no more descriptors: not accepting until a client has gone");
     auto accepted = accept_socket(bound.fd);
     if (!accepted) return out_of_descriptors(accepted.error());
     if (!*accepted) {
@@ -55,18 +57,25 @@ void Server::accept_from(Listener::Bound& bound) {
       burst_ = std::max(taken, 1);
       return;
     }
-    if (plan_.hosts.admit((*accepted)->peer))
-      take(std::move(**accepted), bound);
-    else
-      refuse(**accepted);
+    judge(std::move(**accepted), bound);
   }
   burst_ = std::min(burst_ * 2, kMostBurst);
 }
 
+void Server::judge(Accepted accepted, const Listener::Bound& bound) {
+  if (!plan_.hosts.admit(accepted.peer)) return refuse(accepted, "not allowed");
+  const bool crowded = plan_.limits.clients && clients() >= *plan_.limits.clients;
+  if (crowded || !hosts_here_.enter(accepted.peer)) {
+    ++over_limits_;
+    return refuse(accepted, crowded ? "too many clients" : "too many clients of this host");
+  }
+  take(std::move(accepted), bound);
+}
+
 // A reset, so that nobody takes the silence for an answer.
-void Server::refuse(const Accepted& accepted) {
+void Server::refuse(const Accepted& accepted, std::string_view why) {
   reset_on_close(accepted.fd.get());
-  observer_.refused(accepted.peer, "not allowed");
+  observer_.refused(accepted.peer, why);
 }
 
 void Server::take(Accepted accepted, const Listener::Bound& bound) {
@@ -95,7 +104,7 @@ void Server::take(Accepted accepted, const Listener::Bound& bound) {
 void Server::shake_hands(const Session& session, Fd fd) {
   auto done = [this, session](Result<std::unique_ptr<Stream>> result) {
     handshakes_.erase(session.id);
-    if (!result) return handshake_failed(result.error());
+    if (!result) return handshake_failed(session, result.error());
     begin(session, std::move(*result));
   };
   handshakes_[session.id] =
@@ -103,7 +112,8 @@ void Server::shake_hands(const Session& session, Fd fd) {
                               Deadline::after(plan_.rules.idle_timeout), std::move(done));
 }
 
-void Server::handshake_failed(const Error& error) {
+void Server::handshake_failed(const Session& session, const Error& error) {
+  hosts_here_.leave(session.peer);
   if (!plan_.keep_open) {
     RelayResult result;
     result.error = error;
@@ -163,6 +173,7 @@ void Server::client_closed(std::uint64_t id, const RelayResult& result) {
   const auto found = sessions_.find(id);
   const Session session = found->second;
   sessions_.erase(found);
+  hosts_here_.leave(session.peer);
   observer_.closed(session, result);
   resume_accepting();
   if (nobody_left()) arm_accept_timeout();
@@ -176,18 +187,25 @@ void Server::stop_accepting() {
   listener_.close();
 }
 
-void Server::out_of_descriptors(const Error& error) {
-  if (!told_of_descriptors_)
-    observer_.note(fmt::format("{}: not accepting until a client has gone", error.message()));
+void Server::pause_accepting(std::string_view why) {
+  if (!told_of_descriptors_) observer_.note(why);
   told_of_descriptors_ = true;
-  if (nobody_left()) {
-    RelayResult result;
-    result.error = error;
-    result.error->kind = ErrorKind::local;
-    return finish(result);
-  }
   paused_ = true;
   for (Watch& watch : accept_watches_) watch.pause();
+}
+
+void Server::out_of_descriptors(const Error& error) {
+  pause_accepting(fmt::format("{}: not accepting until a client has gone", error.message()));
+  if (!nobody_left()) return;
+  // What others have taken they may give back; a limit of our own that is too low for one client is a fault.
+  if (plan_.keep_open && (error.code != EMFILE || accepted_ > 0)) {
+    retry_timer_ = loop_.timer(Deadline(now() + kRetry), [this] { resume_accepting(); });
+    return;
+  }
+  RelayResult result;
+  result.error = error;
+  result.error->kind = ErrorKind::local;
+  finish(result);
 }
 
 void Server::resume_accepting() {

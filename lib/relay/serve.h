@@ -13,6 +13,7 @@
 #include "net/hostmatch.h"
 #include "net/options.h"
 #include "net/socket.h"
+#include "relay/client_limits.h"
 #include "relay/hub.h"
 #include "relay/relay.h"
 #include "relay/result.h"
@@ -29,6 +30,7 @@ struct ServePlan {
   std::optional<std::uint64_t>
       max_accepts;                   // with keep_open: then no more are taken, and it ends with the last
   HostRules hosts = {};              // others are reset at once, and are no client
+  ClientLimits limits = {};          // with keep_open; who comes beyond them is treated likewise
   Handshaker* handshaker = nullptr;  // what each client must go through before its session; not owned
   Service* service = nullptr;  // who gets the clients, in place of this process's input and output; not owned
   Hub::Source each_input = {};             // with keep_open: what each client is sent, in place of the input
@@ -51,24 +53,30 @@ class Server {
   [[nodiscard]] Result<void> start();
   // The relay of the one client, while there is such; nullptr otherwise.
   [[nodiscard]] const Relay* relay() const { return only_relay_.get(); }
+  // How many were sent away because of the limits.
+  [[nodiscard]] std::uint64_t over_limits() const { return over_limits_; }
   // Ends from outside, by a signal: stops accepting, writes what does not block, closes the clients and
   // reports them. `reset`: with resets.
   void end_now(bool reset = false);
 
  private:
   void accept_from(Listener::Bound& bound);
-  void refuse(const Accepted& accepted);
+  void judge(Accepted accepted, const Listener::Bound& bound);
+  void refuse(const Accepted& accepted, std::string_view why);
   void take(Accepted accepted, const Listener::Bound& bound);
   void begin(const Session& session, Fd fd);
   void begin(const Session& session, std::unique_ptr<Stream> stream);
   void shake_hands(const Session& session, Fd fd);
-  void handshake_failed(const Error& error);
   void serve_one(const Session& session, std::unique_ptr<Stream> stream);
-  [[nodiscard]] bool nobody_left() const { return sessions_.empty() && handshakes_.empty(); }
+  [[nodiscard]] std::size_t clients() const { return sessions_.size() + handshakes_.size(); }
+  [[nodiscard]] bool nobody_left() const { return clients() == 0; }
+  [[nodiscard]] bool has_room() const { return !plan_.limits.room || clients() < *plan_.limits.room; }
   void service_closed(std::uint64_t id, const RelayResult& result);
   void client_closed(std::uint64_t id, const RelayResult& result);
   void end_after_last();
   void stop_accepting();
+  void handshake_failed(const Session& session, const Error& error);
+  void pause_accepting(std::string_view why);
   void out_of_descriptors(const Error& error);
   void resume_accepting();
   void arm_accept_timeout();
@@ -82,13 +90,17 @@ class Server {
   Done done_;
   std::vector<Watch> accept_watches_;
   Timer accept_timer_;
+  Timer retry_timer_;  // of accepting, where no client of ours will make room
   std::map<std::uint64_t, std::unique_ptr<Handshake>> handshakes_;  // of clients without a session yet
   std::map<std::uint64_t, Session> sessions_;
+  HostCounts hosts_here_;
   std::unique_ptr<Stream> only_stream_;  // of the one client
   std::unique_ptr<Relay> only_relay_;
   std::unique_ptr<Hub> hub_;
   std::uint64_t accepted_ = 0;
+  std::uint64_t over_limits_ = 0;
   static constexpr int kMostBurst = 64;
+  static constexpr Duration kRetry = std::chrono::milliseconds(100);
   int burst_ = 1;  // how many are accepted at the next event
   bool accepting_ = false;
   bool paused_ = false;               // no descriptor is free
