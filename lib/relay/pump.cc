@@ -14,26 +14,32 @@ Pump::Pump(Stream& from, Stream& to, PumpOptions options)
   if (chosen != Way::copy) transfer_.emplace(chosen, source, destination);
 }
 
-// What the kernel has in hand comes into the queue, which has at least as much room as its pipe.
-bool Pump::fall_back_if_refused() {
+// Whether the kernel does not want to go on by itself, told once.
+bool Pump::refused() {
   if (transfer_->refused() == 0) return false;
-  static_assert(Transfer::kOwnPipe <= kCapacity);
-  const std::size_t size = transfer_->in_hand();
-  if (size > 0) {
-    transfer_->take_back(queue_.prepare());
-    queue_.commit(size - transfer_->in_hand());
-  }
-  const Way way = transfer_->way();
-  const int code = transfer_->refused();
-  transfer_.reset();
-  if (fell_back_) fell_back_(way, code);
+  if (fell_back_) fell_back_(transfer_->way(), transfer_->refused());
+  fell_back_ = {};
   return true;
+}
+
+// What a refused transfer holds comes before anything that is copied.
+void Pump::take_back() {
+  if (!transfer_) return;
+  while (transfer_->in_hand() > 0 && queue_.free() > 0) {
+    const std::size_t taken = transfer_->take_back(queue_.prepare());
+    if (taken == 0) break;
+    queue_.commit(taken);
+  }
+  if (transfer_->in_hand() == 0) transfer_.reset();
 }
 
 Io Pump::fill(std::size_t limit) {
   if (!transfer_) return copy(limit);
   const Io io = transfer_->fill(limit);
-  if (fall_back_if_refused()) return copy(limit);
+  if (refused()) {
+    take_back();
+    return copy(limit);
+  }
   drained_ = transfer_->source_drained();
   if (io.kind == Io::Kind::bytes) {
     read_ += io.count;
@@ -82,9 +88,9 @@ Io Pump::drain() {
     const Io io = transfer_->drain();
     moved = io.count;
     written_ += moved;
-    if (!fall_back_if_refused()) return io;
+    if (!refused()) return io;
   }
-  while (!queue_.empty()) {
+  for (take_back(); !queue_.empty(); take_back()) {
     const Io io = to_.write(queue_.data());
     if (io.kind == Io::Kind::error) return io;
     if (io.kind != Io::Kind::bytes) break;

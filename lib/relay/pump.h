@@ -58,12 +58,14 @@ class Pump {
     return transfer_ ? transfer_->wants_input() : queue_.free() >= kLeastRead;
   }
   // Something waits until the destination takes more.
-  [[nodiscard]] bool wants_output() const { return transfer_ ? transfer_->wants_output() : !queue_.empty(); }
+  [[nodiscard]] bool wants_output() const {
+    return !queue_.empty() || (transfer_ && transfer_->wants_output());
+  }
   // The last fill() took all that the source had: waiting for more is better than asking again.
   [[nodiscard]] bool source_drained() const { return drained_; }
 
   // Bytes taken but not yet given.
-  [[nodiscard]] std::size_t in_hand() const { return transfer_ ? transfer_->in_hand() : queue_.size(); }
+  [[nodiscard]] std::size_t in_hand() const { return queue_.size() + (transfer_ ? transfer_->in_hand() : 0); }
   // Those, and what the source is known to hold still: the rest of a file, what waits in a pipe.
   [[nodiscard]] std::uint64_t left() const;
   [[nodiscard]] Way way() const { return transfer_ ? transfer_->way() : Way::copy; }
@@ -76,7 +78,8 @@ class Pump {
 
   Io copy(std::size_t limit);
   Io copy_filtered(std::size_t limit);
-  bool fall_back_if_refused();
+  bool refused();
+  void take_back();
   void note_drained(const Io& io, std::size_t asked);
 
   Stream& from_;
@@ -84,7 +87,7 @@ class Pump {
   std::optional<CrlfFilter> crlf_;
   Tap tap_;
   std::function<void(Way, int)> fell_back_;
-  std::optional<Transfer> transfer_;  // while the kernel moves the bytes
+  std::optional<Transfer> transfer_;  // while the kernel moves the bytes, or still holds some
   std::vector<std::byte> raw_;        // what was read, before the filter
   std::vector<std::byte> filtered_;   // and after it
   ByteQueue queue_{kCapacity};

@@ -11,7 +11,21 @@ namespace pier {
 namespace {
 
 // How much one event moves before the loop looks at the others again.
-constexpr int kRoundsPerEvent = 8;
+constexpr int kCallsPerEvent = 32;
+constexpr std::size_t kBytesPerEvent = std::size_t{4} << 20;
+
+class Turn {
+ public:
+  [[nodiscard]] bool goes_on() const { return calls_ < kCallsPerEvent && bytes_ < kBytesPerEvent; }
+  void spend(std::size_t bytes) {
+    ++calls_;
+    bytes_ += bytes;
+  }
+
+ private:
+  int calls_ = 0;
+  std::size_t bytes_ = 0;
+};
 
 }  // namespace
 
@@ -95,10 +109,11 @@ std::size_t Relay::allowance(Pace& pace, void (Relay::*go_on)()) {
 }
 
 void Relay::take_input() {
-  for (int round = 0; round < kRoundsPerEvent && !finished_ && !input_ended_ && send_error_ == 0; ++round) {
+  for (Turn turn; turn.goes_on() && !finished_ && !input_ended_ && send_error_ == 0;) {
     const std::size_t limit = allowance(up_pace_, &Relay::take_input);
     if (limit == 0) return;
     const Io io = up_.fill(limit);
+    turn.spend(io.count);
     if (input_failed(io)) return;
     if (io.kind == Io::Kind::end) input_ended_ = true;
     send();
@@ -147,10 +162,11 @@ void Relay::give_output() {
 }
 
 void Relay::receive() {
-  for (int round = 0; round < kRoundsPerEvent && !finished_ && !net_ended_ && down_.wants_input(); ++round) {
+  for (Turn turn; turn.goes_on() && !finished_ && !net_ended_ && down_.wants_input();) {
     const std::size_t limit = allowance(down_pace_, &Relay::receive);
     if (limit == 0) return;
     const Io io = down_.fill(limit);
+    turn.spend(io.count);
     if (io.kind != Io::Kind::again) last_activity_ = now();
     if (io.kind == Io::Kind::bytes && down_pace_.limit) down_pace_.limit->spend(io.count, last_activity_);
     if (io.kind == Io::Kind::error) {

@@ -84,9 +84,10 @@ Io TlsStream::write(std::span<const std::byte> from) {
   if (encrypted_ == 0) {
     ::ERR_clear_error();
     // The records' headers, nonces and tags: 22 bytes for each 16 KiB, 29 in TLS 1.2.
-    out_.reserve(kBuffer + kBuffer / 256);
+    const std::size_t size = std::min(from.size(), kBuffer);
+    out_.reserve(size + size / 256 + 64);
     std::size_t count = 0;
-    const int result = ::SSL_write_ex(ssl_.get(), from.data(), std::min(from.size(), kBuffer), &count);
+    const int result = ::SSL_write_ex(ssl_.get(), from.data(), size, &count);
     if (result != 1) return failure_of(result);
     encrypted_ = count;
     const Io io = flush();
@@ -160,15 +161,26 @@ std::string TlsStream::error_text(int code) const {
   return errno_text(code);
 }
 
+// The buffer is empty. One that was full is replaced by one of full size: a client that says little, of the
+// many that a server may have, costs little.
+void TlsStream::make_room_for_input() {
+  if (in_ && (in_size_ == kBuffer || in_end_ < in_size_)) return;
+  in_size_ = in_ ? kBuffer : kFirstBuffer;
+  in_ = std::make_unique_for_overwrite<std::byte[]>(in_size_);
+}
+
 int TlsStream::give_ciphertext(char* into, std::size_t size) {
   constexpr int kWait = -1, kOver = -2;
   if (in_begin_ == in_end_) {
     if (socket_ended_) return 0;
     if (socket_error_ != 0) return kOver;
     if (starved_) return kWait;
-    if (!in_) in_ = std::make_unique_for_overwrite<std::byte[]>(kBuffer);
-    const Io io = socket_.read({in_.get(), kBuffer});
-    starved_ = io.kind != Io::Kind::bytes || io.count < kBuffer;
+    make_room_for_input();
+    const Io io = socket_.read({in_.get(), in_size_});
+    // A socket that has just given this much has the next segment as a rule by the time this one is
+    // decrypted.
+    constexpr std::size_t kBulk = 32 * 1024;
+    starved_ = io.kind != Io::Kind::bytes || io.count < std::min(in_size_, kBulk);
     if (io.kind == Io::Kind::again) return kWait;
     if (io.kind == Io::Kind::end) {
       socket_ended_ = true;

@@ -1,6 +1,7 @@
 #include "relay/pump.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -365,6 +366,61 @@ TEST(Pump, AFileThatTurnsToAppendingLosesNothingMidStream) {
   EXPECT_EQ(harness.run().destination_error, 0);
   EXPECT_EQ(harness.fell_back_code, EINVAL);
   EXPECT_EQ(content_of(file), bytes);
+}
+
+// More in hand than the queue can take at once.
+TEST(Pump, ALargePipeIsTakenBackPieceByPiece) {
+  const std::string bytes = random_bytes(3 << 20);
+  const Fd file = make_file("", O_APPEND);
+  FdPair pair = make_tcp_pair();
+  const int large = 4 << 20;
+  if (::setsockopt(pair.first.get(), SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof large) != 0)
+    ::setsockopt(pair.first.get(), SOL_SOCKET, SO_RCVBUF, &large, sizeof large);
+  SocketStream net(std::move(pair.first));
+  StdioStream sink(-1, file.get());
+  const std::jthread writer = feed(std::move(pair.second), bytes);
+  const auto waiting = [&] {
+    int count = 0;
+    EXPECT_EQ(::ioctl(net.read_fd(), FIONREAD, &count), 0);
+    return static_cast<std::size_t>(count);
+  };
+  // As much as it gets: no progress between two looks.
+  for (std::size_t before = 1, now = 0; now == 0 || now != before;) {
+    before = now;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    now = waiting();
+  }
+  Harness harness(net, sink);
+  std::size_t most = 0;
+  harness.step = [&] { most = std::max(most, harness.pump.in_hand()); };
+  EXPECT_EQ(harness.run().destination_error, 0);
+  EXPECT_EQ(harness.fell_back_code, EINVAL);
+  EXPECT_EQ(content_of(file), bytes);
+  if (most <= Pump::kCapacity)
+    GTEST_SKIP() << "this host's receive buffers and pipes are too small: " << most;
+}
+
+TEST(Pump, APipeOfOthersIsEnlargedOnlyOnceMuchHasGoneThrough) {
+  FdPair input = make_pipe();
+  FdPair pair = make_tcp_pair();
+  StdioStream source(input.first.get(), -1);
+  SocketStream net(std::move(pair.first));
+  Reader reader(std::move(pair.second));
+  const int before = ::fcntl(input.first.get(), F_GETPIPE_SZ);
+  {
+    Harness harness(source, net);
+    const std::jthread writer = feed(std::move(input.second), std::string(2 << 20, 'p'));
+    harness.step = [&] {
+      const int size = ::fcntl(input.first.get(), F_GETPIPE_SZ);
+      if (harness.pump.written_total() < Transfer::kChunk)
+        EXPECT_EQ(size, before);
+      else
+        EXPECT_TRUE(size >= Transfer::kPipeOfOthers || size == before) << size;  // where it is allowed
+    };
+    harness.run();
+  }
+  net.finish_writing();
+  EXPECT_EQ(reader.take().size(), std::size_t{2} << 20);
 }
 
 // splice stops before urgent data: it says "nothing now", or "the end" when the peer's end has come too.
