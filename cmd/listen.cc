@@ -6,6 +6,7 @@
 #include "base/atomic_file.h"
 #include "cmd/listen/run.h"
 #include "cmd/session_flags.h"
+#include "net/service_manager.h"
 #include "scan/descriptors.h"
 
 namespace pier {
@@ -57,6 +58,15 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::text,
      .group = "Who may come",
      .brief = "not these hosts, allowed or not; may be repeated",
+     .repeats = true},
+    {.name = "proxy-protocol",
+     .group = "Who may come",
+     .brief = "each connection begins with a PROXY header (v1, v2) that names its client"},
+    {.name = "proxy-from",
+     .value = "SET|@FILE",
+     .kind = ValueKind::text,
+     .group = "Who may come",
+     .brief = "whose header is believed (default: 127.0.0.0/8, ::1)",
      .repeats = true},
     {.name = "port-file",
      .value = "FILE",
@@ -146,9 +156,9 @@ constexpr std::string_view kConflicts[] = {
     "udp backlog",
     "udp max-clients",
     "udp per-host",
-    "unix per-host",
     "max-clients progress",
     "per-host progress",
+    "udp proxy-protocol",
     "exec sh-exec echo discard to serve-http-proxy serve-socks",
     "udp echo",
     "udp discard",
@@ -188,8 +198,6 @@ constexpr std::string_view kConflicts[] = {
     "max-accepts progress",
     "exec progress",
     "sh-exec progress",
-    "unix allow",
-    "unix deny",
     "udp tls",
 };
 
@@ -206,7 +214,11 @@ constexpr Command kCommand{
 };
 
 int run(App& app) {
-  const auto plan = server::make_plan(app.args);
+  std::vector<std::string> passed_names;
+  auto passed = server::take_passed_listener(passed_names);
+  if (!passed) return app.fail(passed.error());
+  const auto plan = server::make_plan(
+      app.args, *passed ? std::optional(server::endpoint_of_passed(**passed)) : std::nullopt);
   if (!plan) return app.fail(plan.error());
   auto program = program_of(app.args);
   if (!program) return app.fail(program.error());
@@ -216,8 +228,10 @@ int run(App& app) {
   if (!news) return app.fail(news.error());
   Loop loop;
   server::Run run{app, **news, loop, **ends};
+  run.passed_names = std::move(passed_names);
   const auto signals = loop.signals({SIGINT, SIGTERM}, [&](int number) {
     run.signal = number;
+    tell_service_manager("STOPPING=1");
     loop.stop();
   });
   run.news.on_fault([&](const Error& error) {
@@ -225,9 +239,7 @@ int run(App& app) {
     loop.stop();
   });
   if (!signals) return run.news.end(app, signals.error());
-  auto hosts = server::read_host_rules(app);
-  if (!hosts) return run.news.end(app, hosts.error());
-  run.hosts = std::move(*hosts);
+  if (const auto read = server::read_hosts(run); !read) return run.news.end(app, read.error());
   if (plan->forward) {
     auto forward = server::prepare_forward(run, *plan->forward);
     if (!forward) return run.news.end(app, forward.error());
@@ -245,7 +257,8 @@ int run(App& app) {
   note_cut_buffers(app, plan->listen.options);
   ListenPlan listen = plan->listen;
   listen.steps = run.news.steps();
-  auto listener = server::open_listener(listen);
+  auto listener =
+      *passed ? server::adopt_listener(std::move(**passed), listen) : server::open_listener(listen);
   if (!listener) return run.news.end(app, listener.error());
   if (plan->forward && plan->forward->is_proxy())
     for (const Listener::Bound& bound : listener->sockets())
@@ -256,6 +269,7 @@ int run(App& app) {
         !written)
       return run.news.end(app, written.error());
   server::tell_ready(run, *listener);
+  tell_service_manager("READY=1");
   if (is_datagram(listen.endpoint.transport))
     return server::serve_datagrams(run, std::move(*listener), *plan);
   return server::serve_streams(run, std::move(*listener), *plan);

@@ -43,8 +43,11 @@ void tell_ready(const Run& run, const Listener& listener) {
   const std::string words =
       first.is_ip() ? port_words(listener.port(), run.news.host()) + ", " : std::string();
   run.app.note(fmt::format("listening on {} ({}{})", addresses, words, reach_of(first)));
+  for (std::size_t i = 0; i < run.passed_names.size(); ++i)
+    run.app.detail(fmt::format("{}: passed to us as {}", list[i], quoted(run.passed_names[i])));
   if (run.news.events() == nullptr) return;
   JsonObject record("listening");
+  if (!run.passed_names.empty()) record.texts("names", run.passed_names);
   record.texts("addresses", list);
   if (first.is_ip())
     record.number("port", listener.port());

@@ -13,13 +13,13 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
   if (args.has("public") && !ip)
     return usage_error("--public", endpoint.to_string(), "only an Internet address can be open to others");
   for (const std::string_view flag : {"allow", "deny", "per-host"})
-    if (args.has(flag) && !ip)
+    if (args.has(flag) && !ip && !args.has("proxy-protocol"))
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "only Internet clients have an address to judge");
   if (!is_datagram(endpoint.transport)) return {};
-  for (const std::string_view flag : {"to", "serve-http-proxy", "serve-socks"})
+  for (const std::string_view flag : {"to", "serve-http-proxy", "serve-socks", "proxy-protocol"})
     if (args.has(flag))
-      return usage_error("--" + std::string(flag), endpoint.to_string(), "only connections are carried on");
+      return usage_error("--" + std::string(flag), endpoint.to_string(), "only connections have this");
   for (const std::string_view flag : {"max-accepts", "backlog", "max-clients", "per-host"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(),
@@ -41,18 +41,35 @@ Result<void> check_proxy_endpoint(const Parsed& args, const Endpoint& endpoint) 
   return check_proxy_reach(args, SocketAddress(*literal, static_cast<std::uint16_t>(endpoint.port)));
 }
 
+Result<Endpoint> named_endpoint(const Parsed& args) {
+  if (args.operands.empty())
+    return fail(ErrorKind::usage, "no port", "",
+                "give a PORT to listen on, or 0 to let the kernel choose one");
+  return endpoint_of(args.operands, args, true);
+}
+
+Result<Endpoint> passed_endpoint(const Parsed& args, const Endpoint& passed) {
+  if (!args.operands.empty())
+    return usage_error("endpoint", args.operands.front(),
+                       "sockets have been passed to this program (LISTEN_FDS): leave the endpoint out");
+  for (const std::string_view flag : {"udp", "unix", "backlog"})
+    if (args.has(flag))
+      return usage_error("--" + std::string(flag), passed.to_string(),
+                         "sockets have been passed to this program (LISTEN_FDS), and are what they are");
+  return passed;
+}
+
 }  // namespace
 
-Result<Plan> make_plan(const Parsed& args) {
+Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed) {
   Plan plan;
   if (const auto fits = check_exec(args); !fits) return std::unexpected(fits.error());
   if (args.command_given && !args.has("exec"))
     return usage_error("--", args.command.empty() ? "--" : args.command.front(),
                        "a program is run only with --exec");
-  if (args.operands.empty())
-    return fail(ErrorKind::usage, "no port", "",
-                "give a PORT to listen on, or 0 to let the kernel choose one");
-  auto endpoint = endpoint_of(args.operands, args, true);
+  if (args.has("proxy-from") && !args.has("proxy-protocol"))
+    return usage_error("--proxy-from", *args.text("proxy-from"), "it is for --proxy-protocol");
+  auto endpoint = passed ? passed_endpoint(args, *passed) : named_endpoint(args);
   if (!endpoint) return std::unexpected(endpoint.error());
   auto family = family_of(args, *endpoint);
   if (!family) return std::unexpected(family.error());

@@ -21,7 +21,8 @@ struct Plan {
   std::optional<ForwardOptions> forward;
 };
 
-// Only usage errors: nothing is opened.
-[[nodiscard]] Result<Plan> make_plan(const Parsed& args);
+// Only usage errors: nothing is opened. `passed`: what the sockets of a service manager listen on; then the
+// words name no endpoint.
+[[nodiscard]] Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed);
 
 }  // namespace pier::server

@@ -7,6 +7,7 @@
 #include "cmd/tls_options.h"
 #include "net/hostmatch.h"
 #include "stream/handshake.h"
+#include "stream/preface.h"
 
 namespace pier::server {
 
@@ -15,12 +16,15 @@ struct Run {
   News& news;
   Loop& loop;
   LocalEnds& ends;
-  HostRules hosts = {};                     // of --allow and --deny
-  std::optional<Program> program = {};      // of --exec or --sh-exec
-  std::optional<ForwardPlan> forward = {};  // of --to and the proxies
-  std::size_t descriptors = 0;              // the limit that we have found, and a program gets
-  std::optional<std::size_t> room = {};     // with -k: how many clients fit under the one we have now
-  int signal = 0;                           // SIGINT or SIGTERM, once it came
+  std::vector<std::string> passed_names = {};  // of the sockets that were passed to us
+  std::unique_ptr<Preface> preface = {};       // of --proxy-protocol
+  HostRules believed = {};                     // of --proxy-from
+  HostRules hosts = {};                        // of --allow and --deny
+  std::optional<Program> program = {};         // of --exec or --sh-exec
+  std::optional<ForwardPlan> forward = {};     // of --to and the proxies
+  std::size_t descriptors = 0;                 // the limit that we have found, and a program gets
+  std::optional<std::size_t> room = {};        // with -k: how many clients fit under the one we have now
+  int signal = 0;                              // SIGINT or SIGTERM, once it came
   std::unique_ptr<TlsSteps> tls_steps = {};
   std::unique_ptr<Handshaker> handshaker = {};  // with TLS: what each client goes through first
   std::optional<Error> fault = {};              // a record that can't be written any more
@@ -33,6 +37,8 @@ struct Run {
 // Reads the lists of --allow and --deny, and looks up their names, once.
 [[nodiscard]] Result<HostRules> read_host_rules(const App& app, std::string_view allow = "allow",
                                                 std::string_view deny = "deny");
+// All lists of who may come, and of who is believed.
+[[nodiscard]] Result<void> read_hosts(Run& run);
 // Reads the certificates, or makes one for the run and tells its fingerprint.
 [[nodiscard]] Result<void> prepare_tls(Run& run, const Plan& plan);
 
@@ -40,6 +46,13 @@ struct Run {
 // asks for more.
 [[nodiscard]] std::size_t room_for_clients(const Run& run, const Plan& plan);
 
+// The sockets that a service manager has passed to us (systemd's LISTEN_FDS), and into `names` what it calls
+// each; nullopt where there are none.
+[[nodiscard]] Result<std::optional<Listener>> take_passed_listener(std::vector<std::string>& names);
+// What they listen on: the first of them.
+[[nodiscard]] Endpoint endpoint_of_passed(const Listener& listener);
+// Sets the options of `plan` on them.
+[[nodiscard]] Result<Listener> adopt_listener(Listener passed, const ListenPlan& plan);
 // Opens the sockets; a taken address is told with its owner.
 [[nodiscard]] Result<Listener> open_listener(const ListenPlan& plan);
 

@@ -49,6 +49,8 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   const std::unique_ptr<Service> service = make_service(run, serve.rules);
   serve.service = service.get();
   serve.handshaker = run.handshaker.get();
+  serve.preface = run.preface.get();
+  serve.believed = run.believed;
   RelayResult ended;
   Server server(run.loop, std::move(listener), run.ends.stream(), serve, run.news.sessions(),
                 [&](const RelayResult& result) {

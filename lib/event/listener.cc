@@ -1,5 +1,6 @@
 #include "event/listener.h"
 
+#include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
@@ -152,10 +153,66 @@ Result<Listener::Bound> open_unix(const ListenPlan& plan) {
   return bind_one(*address, plan);
 }
 
+// What a socket that was passed to us is.
+Result<Transport> transport_of_passed(const Fd& fd) {
+  const auto option = [&](int name) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return ::getsockopt(fd.get(), SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+  };
+  const std::string which = "descriptor " + std::to_string(fd.get());
+  const int type = option(SO_TYPE);
+  if (type < 0) return system_error("passed socket", which, errno, ErrorKind::local);
+  if (type == SOCK_STREAM && option(SO_ACCEPTCONN) != 1)
+    return fail(ErrorKind::local, "passed socket", which,
+                "it does not listen (Accept=no passes one that does)");
+  const bool datagram = type == SOCK_DGRAM;
+  switch (option(SO_DOMAIN)) {
+    case AF_INET:
+    case AF_INET6:
+      if (type == SOCK_STREAM || datagram) return datagram ? Transport::udp : Transport::tcp;
+      break;
+    case AF_UNIX:
+      if (type == SOCK_STREAM || datagram) return datagram ? Transport::unix_dgram : Transport::unix_stream;
+      break;
+    case AF_VSOCK:
+      if (type == SOCK_STREAM) return Transport::vsock;
+      break;
+    default:
+      break;
+  }
+  return fail(ErrorKind::local, "passed socket", which,
+              "neither a stream nor a datagram socket of a known family");
+}
+
 }  // namespace
+
+Result<Listener> Listener::adopt(std::vector<Fd> sockets) {
+  Listener listener;
+  for (Fd& fd : sockets) {
+    const auto transport = transport_of_passed(fd);
+    if (!transport) return std::unexpected(transport.error());
+    if (!listener.sockets_.empty() && *transport != listener.transport_)
+      return fail(ErrorKind::local, "passed socket", "descriptor " + std::to_string(fd.get()),
+                  "not of the transport of the first: one program serves one");
+    listener.transport_ = *transport;
+    ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+    const SocketAddress address = local_address(fd.get());
+    listener.sockets_.push_back({std::move(fd), address});
+  }
+  return listener;
+}
+
+Result<void> Listener::set_all(const SocketOptions& options, StepSink* steps) {
+  for (const Bound& bound : sockets_)
+    if (const auto set = set_options(bound.fd, transport_, bound.address.domain(), options, steps); !set)
+      return set;
+  return {};
+}
 
 Result<Listener> Listener::open(const ListenPlan& plan) {
   Listener listener;
+  listener.transport_ = plan.endpoint.transport;
   switch (plan.endpoint.transport) {
     case Transport::tcp:
     case Transport::udp: {

@@ -38,6 +38,13 @@ class Listener {
   // Unix socket file, on which nobody answers, is replaced; a file of any other kind never (EADDRINUSE).
   [[nodiscard]] static Result<Listener> open(const ListenPlan& plan);
 
+  // Sockets that somebody else has opened (a service manager): listening streams, or bound datagram sockets,
+  // of one transport. They become non-blocking. A Unix socket's file is left to who made it. ErrorKind::local
+  // for anything else.
+  [[nodiscard]] static Result<Listener> adopt(std::vector<Fd> sockets);
+  // Sets options, as open() does before binding, on each socket.
+  [[nodiscard]] Result<void> set_all(const SocketOptions& options, StepSink* steps);
+
   Listener(Listener&&) noexcept = default;
   Listener& operator=(Listener&&) noexcept = delete;
   // Closes, and removes the Unix socket file if it is still the one made here.
@@ -46,6 +53,7 @@ class Listener {
   [[nodiscard]] std::vector<Bound>& sockets() { return sockets_; }
   [[nodiscard]] const std::vector<Bound>& sockets() const { return sockets_; }
   [[nodiscard]] std::uint16_t port() const;  // 0 for Unix sockets
+  [[nodiscard]] Transport transport() const { return transport_; }
   // Stops accepting: closes the sockets now.
   void close();
 
@@ -53,6 +61,7 @@ class Listener {
   Listener() = default;
   std::vector<Bound> sockets_;
   SocketFile file_;
+  Transport transport_ = Transport::tcp;
 };
 
 }  // namespace pier

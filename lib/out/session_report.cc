@@ -31,6 +31,7 @@ void add_addresses(JsonObject& record, const Session& session) {
     }
   };
   add("remote", session.peer);
+  if (session.via) add("via", *session.via);
   add("local", session.local);
 }
 
@@ -79,7 +80,8 @@ void SessionReport::connected(const Session& session) {
   if (!options_.announce) return;
   const std::string word =
       session.peer.is_ip() ? ", " + options_.port_word(session.peer.port()) : std::string();
-  options_.say(fmt::format("{} connected ({}{})", name_of(session), options_.role, word));
+  const std::string way = session.via ? " by way of " + session.via->to_string() : std::string();
+  options_.say(fmt::format("{} connected ({}{}){}", name_of(session), options_.role, word, way));
 }
 
 void SessionReport::closed(const Session& session, const RelayResult& result) {

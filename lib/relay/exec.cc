@@ -112,7 +112,7 @@ class ExecService::Inherited final : public Client {
   void on_hang_up(Ready ready) {
     watch_.pause();
     const int code = take_socket_error(fd_);
-    if (code == 0 && !ready.error && !session_.peer.is_ip()) return;
+    if (code == 0 && !ready.error && !(session_.via ? *session_.via : session_.peer).is_ip()) return;
     result_.peer_closed_first = true;
     if (code != 0) note(Error{ErrorKind::failed, "recv", "", code, {}});
     child_.hang_up();

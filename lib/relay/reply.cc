@@ -50,7 +50,8 @@ void ReplyService::serve(const Session& session, std::unique_ptr<Stream> stream)
   client.id = session.id;
   client.stream = std::move(stream);
   const RawEnd raw = client.stream->raw_input();
-  if (session.peer.is_ip() && raw.kind == FdKind::socket && !rules_.taps) client.tcp_fd = raw.fd;
+  const bool ip = session.via ? session.via->is_ip() : session.peer.is_ip();
+  if (ip && raw.kind == FdKind::socket && !rules_.taps) client.tcp_fd = raw.fd;
   if (rules_.taps) client.more().taps = rules_.taps(session);
   clients_.emplace(client.id, std::move(made));
   auto watch = loop_.watch(client.stream->read_fd(), Interest::read,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -30,6 +31,8 @@ struct Session {
   SocketAddress peer;
   SocketAddress local;
   bool datagram = false;  // there is no connection: the peer is whoever the datagrams come from and go to
+  // Who brought it, where `peer` is whom a PROXY header names; shared, as most have none.
+  std::shared_ptr<const SocketAddress> via = {};
 };
 
 // Hears of sessions as they come and go.

@@ -57,28 +57,59 @@ void Server::accept_from(Listener::Bound& bound) {
       burst_ = std::max(taken, 1);
       return;
     }
-    judge(std::move(**accepted), bound);
+    if (plan_.preface != nullptr)
+      read_preface(std::move(**accepted), bound);
+    else
+      judge(std::move(**accepted), bound, {});
   }
   burst_ = std::min(burst_ * 2, kMostBurst);
 }
 
-void Server::judge(Accepted accepted, const Listener::Bound& bound) {
-  if (!plan_.hosts.admit(accepted.peer)) return refuse(accepted, "not allowed");
-  const bool crowded = plan_.limits.clients && clients() >= *plan_.limits.clients;
-  if (crowded || !hosts_here_.enter(accepted.peer)) {
-    ++over_limits_;
-    return refuse(accepted, crowded ? "too many clients" : "too many clients of this host");
+void Server::read_preface(Accepted accepted, const Listener::Bound& bound) {
+  if (is_full()) return refuse_over_limit(accepted, accepted.peer, "too many clients");
+  const std::uint64_t number = ++introduced_;
+  Introducing& one = introducing_[number];
+  one.accepted = std::move(accepted);
+  one.preface = plan_.preface->start(
+      loop_, one.accepted.fd.get(), Deadline::after(plan_.rules.idle_timeout),
+      [this, number, &bound](Result<Preface::Told> told) { preface_read(number, bound, std::move(told)); });
+}
+
+void Server::preface_read(std::uint64_t number, const Listener::Bound& bound, Result<Preface::Told> told) {
+  const auto found = introducing_.find(number);
+  Introducing one = std::move(found->second);
+  introducing_.erase(found);
+  if (!told) {
+    refuse(one.accepted, one.accepted.peer, told.error().message());
+  } else {
+    const bool believed = plan_.believed.admit(one.accepted.peer);
+    judge(std::move(one.accepted), bound, believed ? *told : Preface::Told());
   }
-  take(std::move(accepted), bound);
+  resume_accepting();
+}
+
+void Server::judge(Accepted accepted, const Listener::Bound& bound, const Preface::Told& told) {
+  const SocketAddress peer = told.peer.value_or(accepted.peer);
+  // A header may name a client without an IP address, of which no list says that it may come.
+  const bool unlisted = told.peer && !peer.is_ip() && !plan_.hosts.everybody();
+  if (unlisted || !plan_.hosts.admit(peer)) return refuse(accepted, peer, "not allowed");
+  if (is_full()) return refuse_over_limit(accepted, peer, "too many clients");
+  if (!hosts_here_.enter(peer)) return refuse_over_limit(accepted, peer, "too many clients of this host");
+  take(std::move(accepted), bound, told);
 }
 
 // A reset, so that nobody takes the silence for an answer.
-void Server::refuse(const Accepted& accepted, std::string_view why) {
+void Server::refuse(const Accepted& accepted, const SocketAddress& peer, std::string_view why) {
   reset_on_close(accepted.fd.get());
-  observer_.refused(accepted.peer, why);
+  observer_.refused(peer, why);
 }
 
-void Server::take(Accepted accepted, const Listener::Bound& bound) {
+void Server::refuse_over_limit(const Accepted& accepted, const SocketAddress& peer, std::string_view why) {
+  ++over_limits_;
+  refuse(accepted, peer, why);
+}
+
+void Server::take(Accepted accepted, const Listener::Bound& bound, const Preface::Told& told) {
   // A socket that waits on one address has its clients there: no need to ask the kernel.
   const bool known = bound.address.is_ip() && !bound.address.ip().is_any();
   Session session{++accepted_, accepted.peer, known ? bound.address : local_address(accepted.fd.get())};
@@ -93,11 +124,27 @@ void Server::take(Accepted accepted, const Listener::Bound& bound) {
          {{"local", session.local.to_string()}, {"remote", session.peer.to_string()}}});
   if (session.local.is_unix())  // a fault here costs no client its session
     (void)set_options(accepted.fd, Transport::unix_stream, AF_UNIX, plan_.unix_options, plan_.rules.steps);
+  if (told.peer) introduce(session, told);
   if (!plan_.keep_open || (plan_.max_accepts && accepted_ >= *plan_.max_accepts)) stop_accepting();
   if (plan_.handshaker != nullptr)
     shake_hands(session, std::move(accepted.fd));
   else
     begin(session, std::move(accepted.fd));
+}
+
+// Who it really is, and where it came to.
+void Server::introduce(Session& session, const Preface::Told& told) const {
+  session.via = std::make_shared<SocketAddress>(session.peer);
+  session.peer = *told.peer;
+  session.local = told.local.value_or(session.local);
+  if (plan_.rules.steps == nullptr) return;
+  plan_.rules.steps->step(
+      {"recv",
+       -1,
+       fmt::format("a PROXY header: {} has come to {}, by way of {}", session.peer.to_string(),
+                   session.local.to_string(), session.via->to_string()),
+       "ok",
+       {{"local", session.local.to_string()}, {"remote", session.peer.to_string()}}});
 }
 
 // The others are served meanwhile: a handshake that stalls holds up nobody but who stalls it.
@@ -183,6 +230,7 @@ void Server::stop_accepting() {
   accepting_ = false;
   accept_timer_.cancel();
   accept_watches_.clear();
+  introducing_.clear();
   // A client that comes now is refused rather than left waiting for nobody.
   listener_.close();
 }

@@ -19,6 +19,7 @@
 #include "relay/result.h"
 #include "relay/service.h"
 #include "stream/handshake.h"
+#include "stream/preface.h"
 #include "stream/stream.h"
 
 namespace pier {
@@ -28,9 +29,14 @@ struct ServePlan {
   SocketOptions unix_options = {};  // of each accepted Unix socket, which inherits nothing from its listener
   bool keep_open = false;           // clients one after another and at once; otherwise one
   std::optional<std::uint64_t>
-      max_accepts;                   // with keep_open: then no more are taken, and it ends with the last
-  HostRules hosts = {};              // others are reset at once, and are no client
-  ClientLimits limits = {};          // with keep_open; who comes beyond them is treated likewise
+      max_accepts;           // with keep_open: then no more are taken, and it ends with the last
+  HostRules hosts = {};      // others are reset at once, and are no client
+  ClientLimits limits = {};  // with keep_open; who comes beyond them is treated likewise
+  // What each connection says of itself first; not owned. Where it names other addresses, and comes from one
+  // of `believed`, those count, for `hosts` and `limits` too. One that does not say it is reset, and is no
+  // client.
+  Preface* preface = nullptr;
+  HostRules believed = {};
   Handshaker* handshaker = nullptr;  // what each client must go through before its session; not owned
   Service* service = nullptr;  // who gets the clients, in place of this process's input and output; not owned
   Hub::Source each_input = {};             // with keep_open: what each client is sent, in place of the input
@@ -61,16 +67,25 @@ class Server {
 
  private:
   void accept_from(Listener::Bound& bound);
-  void judge(Accepted accepted, const Listener::Bound& bound);
-  void refuse(const Accepted& accepted, std::string_view why);
-  void take(Accepted accepted, const Listener::Bound& bound);
+  void read_preface(Accepted accepted, const Listener::Bound& bound);
+  void preface_read(std::uint64_t number, const Listener::Bound& bound, Result<Preface::Told> told);
+  void judge(Accepted accepted, const Listener::Bound& bound, const Preface::Told& told);
+  void refuse(const Accepted& accepted, const SocketAddress& peer, std::string_view why);
+  void refuse_over_limit(const Accepted& accepted, const SocketAddress& peer, std::string_view why);
+  void take(Accepted accepted, const Listener::Bound& bound, const Preface::Told& told);
+  void introduce(Session& session, const Preface::Told& told) const;
   void begin(const Session& session, Fd fd);
   void begin(const Session& session, std::unique_ptr<Stream> stream);
   void shake_hands(const Session& session, Fd fd);
   void serve_one(const Session& session, std::unique_ptr<Stream> stream);
-  [[nodiscard]] std::size_t clients() const { return sessions_.size() + handshakes_.size(); }
-  [[nodiscard]] bool nobody_left() const { return clients() == 0; }
-  [[nodiscard]] bool has_room() const { return !plan_.limits.room || clients() < *plan_.limits.room; }
+  [[nodiscard]] bool nobody_left() const { return sessions_.empty() && handshakes_.empty(); }
+  [[nodiscard]] std::size_t connections() const {
+    return sessions_.size() + handshakes_.size() + introducing_.size();
+  }
+  [[nodiscard]] bool has_room() const { return !plan_.limits.room || connections() < *plan_.limits.room; }
+  [[nodiscard]] bool is_full() const {
+    return plan_.limits.clients && connections() >= *plan_.limits.clients;
+  }
   void service_closed(std::uint64_t id, const RelayResult& result);
   void client_closed(std::uint64_t id, const RelayResult& result);
   void end_after_last();
@@ -91,6 +106,12 @@ class Server {
   std::vector<Watch> accept_watches_;
   Timer accept_timer_;
   Timer retry_timer_;  // of accepting, where no client of ours will make room
+  struct Introducing {
+    Accepted accepted;
+    std::unique_ptr<Handshake> preface;
+  };
+  std::map<std::uint64_t, Introducing> introducing_;  // who has not said yet who it is
+  std::uint64_t introduced_ = 0;
   std::map<std::uint64_t, std::unique_ptr<Handshake>> handshakes_;  // of clients without a session yet
   std::map<std::uint64_t, Session> sessions_;
   HostCounts hosts_here_;
