@@ -5,6 +5,7 @@
 #include "cmd/connect/flags.h"
 #include "cmd/connect/run.h"
 #include "cmd/connect/tls.h"
+#include "cmd/connect/way.h"
 #include "cmd/session_flags.h"
 #include "cmd/tls_options.h"
 
@@ -21,6 +22,9 @@ constexpr Flag kFlags[] = {
     client::flag::kInterface,
     client::flag::kMptcp,
     client::flag::kFastopen,
+    client::flag::kProxy,
+    client::flag::kProxyAuthFile,
+    client::flag::kSendProxy,
     client::flag::kCheck,
     client::flag::kWait,
     client::flag::kStable,
@@ -75,6 +79,7 @@ constexpr std::string_view kForms[] = {"[OPTIONS] HOST PORT", "[OPTIONS] ENDPOIN
                                        "--exec [OPTIONS] ENDPOINT -- PROGRAM…"};
 constexpr Example kExamples[] = {
     {"pier-connect db.example 5432", "talk to a server; stdin to it, its bytes to stdout"},
+    {"pier-connect --proxy socks5://gate.example db.example 5432", "the same, through a proxy"},
     {"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | pier-connect www.example 80", "ask, half-close, read the answer"},
     {"pier-connect --check db:5432 cache:6379", "are they up? one row each; 0 yes, 1 no, 3 can't tell"},
     {"pier-connect --wait 30s db:5432 -- ./run-tests", "run the tests once the database accepts connections"},
@@ -122,6 +127,8 @@ constexpr std::string_view kConflicts[] = {
     "fastopen wait",
     "fastopen udp",
     "fastopen unix",
+    "fastopen proxy",
+    "fastopen send-proxy",
     "mptcp udp",
     "mptcp unix",
     "mptcp fastopen",
@@ -186,6 +193,8 @@ int run(App& app) {
     loop.stop();
   });
   note_cut_buffers(app, plan->dials.front().connect.options);
+  if (const auto made = client::prepare_tls(run, *plan); !made) return run.news.end(app, made.error());
+  if (const auto made = client::prepare_way(run, *plan); !made) return run.news.end(app, made.error());
   for (ReachPlan& dial : plan->dials) {
     dial.connect.steps = run.news.steps();
     if (run.news.events() == nullptr) continue;
@@ -193,9 +202,8 @@ int run(App& app) {
       run.news.events()->write(client::attempt_record(endpoint, attempt));
     };
   }
-  if (const auto made = client::prepare_tls(run, *plan); !made) return run.news.end(app, made.error());
   if (plan->checks) return client::check(run, std::move(*plan));
-  return client::talk(run, std::move(plan->dials.front()));
+  return client::talk(run, std::move(*plan));
 }
 
 }  // namespace

@@ -53,7 +53,9 @@ Result<std::vector<std::string>> protocols_of(const Parsed& args) {
 }  // namespace
 
 Result<bool> wants_tls(const Parsed& args, const Endpoint& endpoint) {
-  if (!endpoint.tls && !args.has("tls")) return false;
+  if (endpoint.tls && args.has("starttls"))
+    return usage_error("--starttls", endpoint.to_string(), "its scheme asks for TLS from the first byte");
+  if (!endpoint.tls && !args.has("tls") && !args.has("starttls")) return false;
   if (is_datagram(endpoint.transport) || args.has("udp"))
     return usage_error("--tls", endpoint.to_string(), "TLS is for streams; DTLS is not spoken");
   return true;

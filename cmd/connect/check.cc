@@ -112,7 +112,7 @@ int check(Run& run, Plan plan) {
   const CheckRules rules{.at_once = room / Checks::kDescriptorsEach,
                          .first_is_enough = plan.any && run.app.args.has("wait")};
   const bool rows = run.app.args.has("check");
-  const Endpoint first = plan.dials.front().connect.endpoint;
+  const Endpoint first = plan.dials.front().endpoint;
   std::vector<CheckResult> results;
   {
     const Checks checks(run.loop, std::move(plan.dials), rules, [&] { run.loop.stop(); });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/flags.h"
+#include "proxy/starttls.h"
 
 namespace pier::client::flag {
 
@@ -45,6 +46,34 @@ inline constexpr Flag kMaxDatagram{.name = "max-datagram",
                                    .kind = ValueKind::size,
                                    .group = "Data",
                                    .brief = "UDP: read at most S bytes of stdin into one (default: 16k)"};
+inline constexpr Flag kProxy{
+    .name = "proxy",
+    .value = "URL",
+    .kind = ValueKind::text,
+    .group = "Proxies",
+    .brief =
+        "through socks5://, socks4a://, http:// or https://; repeat for a chain; env: as "
+        "ALL_PROXY says",
+    .repeats = true};
+inline constexpr Flag kProxyAuthFile{.name = "proxy-auth-file",
+                                     .value = "FILE",
+                                     .kind = ValueKind::file,
+                                     .group = "Proxies",
+                                     .brief = "one line user:password, for the proxies that ask"};
+inline constexpr Flag kSendProxy{.name = "send-proxy",
+                                 .value = "v1|v2",
+                                 .kind = ValueKind::choice,
+                                 .group = "Proxies",
+                                 .brief = "begin with a PROXY protocol header that names our address",
+                                 .choices = "v1|v2"};
+inline constexpr Flag kStarttls{
+    .name = "starttls",
+    .value = "PROTO",
+    .kind = ValueKind::choice,
+    .group = "TLS",
+    .brief =
+        "TLS once the server, asked in its protocol, agrees: smtp|imap|pop3|ftp|ldap|postgres|mysql|xmpp",
+    .choices = kStarttlsProtocols};
 inline constexpr Flag kCheck{
     .name = "check",
     .group = "Reaching",

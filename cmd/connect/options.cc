@@ -2,6 +2,8 @@
 
 #include <net/if.h>
 
+#include <algorithm>
+
 #include "cmd/connect/datagrams.h"
 #include "cmd/connect/endpoints.h"
 #include "cmd/connect/readiness.h"
@@ -92,6 +94,9 @@ Result<Plan> make_plan(const Parsed& args) {
     for (const std::string_view flag : {"send", "recv"})
       if (args.has(flag))
         return usage_error("--" + std::string(flag), *args.text(flag), "nothing is sent or received here");
+  auto way = way_of(args);
+  if (!way) return std::unexpected(way.error());
+  plan.way = std::move(*way);
   auto wanted = readiness_of(args);
   if (!wanted) return std::unexpected(wanted.error());
   bool any_tls = false;
@@ -100,17 +105,23 @@ Result<Plan> make_plan(const Parsed& args) {
     if (!server_name) return std::unexpected(server_name.error());
     any_tls = any_tls || server_name->has_value();
     plan.server_names.push_back(std::move(*server_name));
-    auto family = family_of(args, endpoint);
+    const Endpoint& stop = plan.way.first_stop(endpoint);
+    auto family = family_of(args, stop);
     if (!family) return std::unexpected(family.error());
-    auto source = source_of(args, endpoint);
+    auto source = source_of(args, stop);
     if (!source) return std::unexpected(source.error());
-    auto options = socket_options_of(args, endpoint);
+    auto options = socket_options_of(args, stop);
     if (!options) return std::unexpected(options.error());
     if (const auto fits = check_datagram_options(args, endpoint, plan.checks); !fits)
       return std::unexpected(fits.error());
+    if (const auto fits =
+            check_way(plan.way, endpoint, plan.checks || args.has("exec") || args.has("sh-exec"));
+        !fits)
+      return std::unexpected(fits.error());
     if (const auto fits = check_limit_rate(args, endpoint); !fits) return std::unexpected(fits.error());
     ReachPlan dial;
-    dial.connect.endpoint = std::move(endpoint);
+    dial.connect.endpoint = stop;
+    dial.endpoint = std::move(endpoint);
     dial.connect.family = *family;
     dial.connect.source = *source;
     dial.connect.options = std::move(*options);
@@ -123,7 +134,14 @@ Result<Plan> make_plan(const Parsed& args) {
       return std::unexpected(set.error());
     plan.dials.push_back(std::move(dial));
   }
-  auto tls = tls_client_plan(args, any_tls);
+  const bool proxy_tls = std::ranges::any_of(plan.way.proxies, &Proxy::tls);
+  if (proxy_tls && !any_tls)
+    for (const std::string name : {"pin", "server-name", "alpn", "cert", "key"})
+      if (const auto given = args.text(name))
+        return usage_error("--" + name, *given,
+                           "it is about the server, which is spoken to without TLS; a proxy is verified "
+                           "by its name and --ca");
+  auto tls = tls_client_plan(args, any_tls || proxy_tls);
   if (!tls) return std::unexpected(tls.error());
   plan.tls = std::move(*tls);
   return plan;

@@ -28,7 +28,7 @@ Result<Readiness> readiness_of(const Parsed& args) {
 }
 
 Result<void> set_readiness(const Parsed& args, const Readiness& wanted, bool checks, ReachPlan& plan) {
-  const Endpoint& to = plan.connect.endpoint;
+  const Endpoint& to = plan.endpoint;
   const bool udp = to.transport == Transport::udp;
   if (is_datagram(to.transport)) {
     if (wanted.stable)

@@ -28,8 +28,8 @@ struct Run {
   int end_from_outside();
 };
 
-// Connects, and joins the peer to stdin and stdout.
-int talk(Run& run, ReachPlan plan);
+// Connects to the one endpoint of the plan, and joins it to stdin and stdout.
+int talk(Run& run, Plan plan);
 
 // --check, --until-closed, and --wait for several endpoints or a command: no session; one row each with
 // --check. Becomes the command when one is given and all is as it should be.

@@ -73,9 +73,10 @@ int Run::end_from_outside() {
                              "the run took longer than " + *app.args.text("timeout")});
 }
 
-int talk(Run& run, ReachPlan plan) {
-  const bool datagrams = is_datagram(plan.connect.endpoint.transport);
-  const Endpoint endpoint = plan.connect.endpoint;
+int talk(Run& run, Plan all) {
+  ReachPlan& plan = all.dials.front();
+  const bool datagrams = is_datagram(plan.endpoint.transport);
+  const Endpoint endpoint = plan.endpoint;
   plan.session = true;
   const auto wait = plan.wait ? std::optional(now() + *plan.wait) : std::nullopt;
   std::optional<Error> error;
@@ -93,6 +94,8 @@ int talk(Run& run, ReachPlan plan) {
   }
   if (run.outside.ended()) return run.end_from_outside();
   if (error) return run.news.end(run.app, *error);
+  if (datagrams && all.association)
+    return talk_by_proxy(run, std::move(*reached), *all.association, endpoint);
   if (datagrams) return talk_by_datagrams(run, std::move(*reached), wait);
   const Session session{1, reached->peer, reached->local};
   run.news.sessions().connected(session);

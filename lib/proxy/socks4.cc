@@ -37,7 +37,7 @@ Result<Negotiation::Fed> Socks4Client::receive(std::string_view bytes) {
       case 90:
         break;
       case 91:
-        return target_failed(target_, ECONNREFUSED, "refused or not reached");
+        return target_failed(target_, 0, "refused or not reached");  // it does not tell which
       case 92:
       case 93:
         return proxy_refused(target_, "it could not make sure of the user by identd");

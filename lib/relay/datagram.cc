@@ -87,7 +87,14 @@ bool DatagramRelay::receive_one(std::size_t index) {
     if (errno != EAGAIN && errno != EWOULDBLOCK) socket_failed(errno);
     return false;
   }
-  const SocketAddress sender = SocketAddress::from(from, from_size);
+  SocketAddress sender = SocketAddress::from(from, from_size);
+  std::span<const std::byte> datagram(buffer, static_cast<std::size_t>(size));
+  if (plan_.wrap) {
+    const auto inner = plan_.wrap->unwrap(datagram);
+    if (!inner) return true;
+    sender = inner->from;
+    datagram = inner->payload;
+  }
   if (server_ && !plan_.hosts.admit(sender)) {
     observer_.refused(sender, "not allowed");
     return true;
@@ -96,10 +103,9 @@ bool DatagramRelay::receive_one(std::size_t index) {
   Peer* const peer = peer_from(index, sender);
   if (peer == nullptr) return true;  // a stranger, while we are with another
   received_by_now();
-  peer->received += static_cast<std::uint64_t>(size);
-  observer_.datagram(peer->session, sender, static_cast<std::size_t>(size));
+  peer->received += datagram.size();
+  observer_.datagram(peer->session, sender, datagram.size());
   ++replies_;
-  const std::span<const std::byte> datagram(buffer, static_cast<std::size_t>(size));
   if (peer->taps.received) peer->taps.received(datagram);
   if (plan_.rules.receive) {
     output_.append(datagram);

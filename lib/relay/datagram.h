@@ -10,6 +10,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "base/bytes.h"
@@ -22,6 +24,17 @@
 #include "stream/stream.h"
 
 namespace pier {
+
+// What stands around each datagram on its way through a proxy.
+struct DatagramWrap {
+  struct Unwrapped {
+    SocketAddress from;  // empty where it is no literal
+    std::span<const std::byte> payload;
+  };
+  std::function<std::string(std::span<const std::byte> payload)> wrap;
+  // Nothing for what is to be dropped; the payload lies within what was given.
+  std::function<std::optional<Unwrapped>(std::span<const std::byte> datagram)> unwrap;
+};
 
 struct DatagramPlan {
   RelayRules rules;        // send, receive, crlf, taps, idle_timeout, steps
@@ -36,6 +49,7 @@ struct DatagramPlan {
   std::optional<std::uint64_t> replies = {};  // it ends with so many; fewer are a passed deadline
   // The peer is a group or a broadcast address: the socket is not connected, and whoever replies is heard.
   bool to_many = false;
+  std::optional<DatagramWrap> wrap = {};
   // Until then the first datagram is sent again when it is refused (--wait), and the input waits until it is
   // not.
   std::optional<Deadline> insist = {};

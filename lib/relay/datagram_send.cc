@@ -82,12 +82,14 @@ bool DatagramRelay::send_to(Peer& peer) {
   const int fd = sockets_[peer.socket].get();
   const bool connected = !many && !plan_.to_many;
   const bool named = !connected || (server_ && peer.session.peer.is_unix());
+  const std::string wrapped = plan_.wrap ? plan_.wrap->wrap(pending_) : std::string();
+  const auto payload = plan_.wrap ? std::as_bytes(std::span(wrapped)) : std::span<const std::byte>(pending_);
   const ssize_t sent = retry_eintr([&] {
-    return ::sendto(fd, pending_.data(), pending_.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+    return ::sendto(fd, payload.data(), payload.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                     named ? peer.session.peer.data() : nullptr, named ? peer.session.peer.size() : 0);
   });
   if (sent >= 0) {
-    peer.sent += static_cast<std::uint64_t>(sent);
+    peer.sent += pending_.size();
     if (peer.taps.sent) peer.taps.sent(pending_);
     last_activity_ = now();
     retry_pause_ = kFirstRetry;

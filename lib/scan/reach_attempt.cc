@@ -1,11 +1,16 @@
 #include "scan/reach_attempt.h"
 
+#include <cerrno>
+
 #include "base/number.h"
 #include "net/socket.h"
 #include "stream/socket_stream.h"
 
 namespace pier {
 namespace {
+
+// A proxy that asks for a password closes the connection first, and perhaps once more for a new nonce.
+constexpr int kMostBeginnings = 3;
 
 // A name that does not resolve has no errno.
 std::string fault_reason(const Error& error) {
@@ -18,6 +23,12 @@ std::string later_reason(const Error& error) {
   return error.op + ": " + why.substr(0, why.find("; "));
 }
 
+// A proxy that is not to be reached says nothing of the endpoint.
+Error of_proxy(Error error) {
+  if (error.op == "connect") error.op = "connect to proxy";
+  return error;
+}
+
 Deadline earlier(const Deadline& a, const Deadline& b) {
   if (a.never() || b.never()) return a.never() ? b : a;
   return *a.at() < *b.at() ? a : b;
@@ -27,15 +38,19 @@ Deadline earlier(const Deadline& a, const Deadline& b) {
 
 ReachAttempt::ReachAttempt(Loop& loop, const ReachPlan& plan, const Deadline& deadline, Done done)
     : loop_(loop), plan_(plan), deadline_(deadline), done_(std::move(done)) {
-  end_.check.endpoint = plan.connect.endpoint;
-  ConnectPlan connect = plan.connect;
-  if (plan.wait && !connect.timeout) connect.race_timeout = plan.attempt_limit;
-  if (!deadline.never()) {
-    const Duration left = std::max(*deadline.at() - now(), Duration::zero());
-    connect.timeout = std::min(connect.timeout.value_or(left), left);
+  end_.check.endpoint = plan.endpoint;
+  connect();
+}
+
+void ReachAttempt::connect() {
+  ConnectPlan plan = plan_.connect;
+  if (plan_.wait && !plan.timeout) plan.race_timeout = plan_.attempt_limit;
+  if (!deadline_.never()) {
+    const Duration left = std::max(*deadline_.at() - now(), Duration::zero());
+    plan.timeout = std::min(plan.timeout.value_or(left), left);
   }
   connector_ = std::make_unique<Connector>(
-      loop_, std::move(connect), [this](Result<Connected> result, const std::vector<Attempt>& attempts) {
+      loop_, std::move(plan), [this](Result<Connected> result, const std::vector<Attempt>& attempts) {
         if (result) return connected(std::move(*result));
         not_connected(result.error(), attempts);
       });
@@ -43,9 +58,10 @@ ReachAttempt::ReachAttempt(Loop& loop, const ReachPlan& plan, const Deadline& de
 
 void ReachAttempt::not_connected(const Error& error, const std::vector<Attempt>& attempts) {
   CheckResult& check = end_.check;
+  if (plan_.proxies > 0) return not_passed(of_proxy(error), true);
   check.error = error;
   end_.may_change = error.kind == ErrorKind::failed || error.kind == ErrorKind::deadline;
-  const Transport transport = plan_.connect.endpoint.transport;
+  const Transport transport = plan_.endpoint.transport;
   const Attempt* const best = most_telling(attempts, transport);
   if (best == nullptr) {
     if (!attempts.empty()) check.address = attempts.front().address;
@@ -69,7 +85,7 @@ void ReachAttempt::not_connected(const Error& error, const std::vector<Attempt>&
 void ReachAttempt::connected(Connected connected) {
   CheckResult& check = end_.check;
   connected_at_ = now();
-  check.address = connected.peer;
+  if (plan_.proxies == 0) check.address = connected.peer;
   check.rtt = connected.took;
   check.state = CheckState::open;
   reached_.peer = connected.peer;
@@ -79,22 +95,73 @@ void ReachAttempt::connected(Connected connected) {
   reached_.many = connected.many;
   reached_.fd = std::move(connected.fd);
   if (plan_.question) return ask();
+  go_on();
+}
+
+// What comes next on the way.
+void ReachAttempt::go_on() {
+  if (passed_ < plan_.passages.size()) return pass(*plan_.passages[passed_]);
   if (plan_.until_closed) return not_ready({CheckState::open, "syn-ack"});
   if (plan_.handshaker) return handshake();
-  if (plan_.ready.any() && !is_datagram(plan_.connect.endpoint.transport)) {
-    reached_.stream = std::make_unique<SocketStream>(std::move(reached_.fd));
+  if (plan_.ready.any() && !is_datagram(plan_.endpoint.transport)) {
+    if (!reached_.stream) reached_.stream = std::make_unique<SocketStream>(std::move(reached_.fd));
     return begin_trial();
   }
-  up(plan_.connect.endpoint.transport == Transport::tcp ? "syn-ack" : "connected");
+  give_back();
+  if (plan_.proxies > 0) {
+    end_.check.rtt = now() - begun_;
+    return up("connected by proxy");
+  }
+  up(plan_.endpoint.transport == Transport::tcp ? "syn-ack" : "connected");
+}
+
+// When the passages and the handshake have to be over.
+Deadline ReachAttempt::limit() const {
+  if (plan_.connect.timeout) return earlier(deadline_, Deadline(begun_ + *plan_.connect.timeout));
+  if (plan_.wait) return earlier(deadline_, Deadline(connected_at_ + plan_.handshake_limit));
+  return deadline_;
+}
+
+void ReachAttempt::pass(Passage& passage) {
+  if (!reached_.stream) reached_.stream = std::make_unique<SocketStream>(std::move(reached_.fd));
+  handshake_ = passage.start(loop_, std::move(reached_.stream), limit(),
+                             [this](Result<PassageEnd> end) { passed(std::move(end)); });
+}
+
+void ReachAttempt::passed(Result<PassageEnd> end) {
+  if (!end) {
+    // One proxy that does not reach the next says nothing of the endpoint either.
+    const bool next_is_proxy = passed_ + 1 < plan_.proxies;
+    return not_passed(next_is_proxy ? of_proxy(end.error()) : end.error(), passed_ < plan_.proxies);
+  }
+  if (!end->stream) {
+    if (++beginnings_ > kMostBeginnings)
+      return not_passed(Error{ErrorKind::failed, "proxy", "", 0, "it asks for one connection after another"},
+                        true);
+    passed_ = 0;
+    return connect();
+  }
+  reached_.stream = std::move(end->stream);
+  ++passed_;
+  go_on();
+}
+
+// The way has ended before the endpoint, unless a proxy says that it was the endpoint; or at its door.
+void ReachAttempt::not_passed(const Error& error, bool by_proxy) {
+  CheckResult& check = end_.check;
+  check.error = error;
+  check.rtt = now() - begun_;
+  const bool refused = by_proxy && error.op == "connect" && error.code == ECONNREFUSED;
+  check.state = refused || !by_proxy ? CheckState::closed : CheckState::filtered;
+  check.reason = error.op == "connect" ? fault_reason(error) : later_reason(error);
+  end_.may_change = error.kind == ErrorKind::failed || error.kind == ErrorKind::deadline;
+  if (plan_.until_closed && refused) check.error.reset();
+  finish();
 }
 
 void ReachAttempt::handshake() {
-  Deadline limit = deadline_;
-  if (plan_.wait && !plan_.connect.timeout)
-    limit = earlier(limit, Deadline(connected_at_ + plan_.handshake_limit));
-  else if (plan_.connect.timeout)
-    limit = earlier(limit, Deadline(connected_at_ - end_.check.rtt + *plan_.connect.timeout));
-  handshake_ = plan_.handshaker->start(loop_, std::move(reached_.fd), name_of(plan_.connect.endpoint), limit,
+  if (!reached_.stream) reached_.stream = std::make_unique<SocketStream>(std::move(reached_.fd));
+  handshake_ = plan_.handshaker->start(loop_, std::move(reached_.stream), name_of(plan_.endpoint), limit(),
                                        [this](Result<std::unique_ptr<Stream>> stream) {
                                          if (!stream) {
                                            end_.check.error = stream.error();
@@ -121,10 +188,10 @@ void ReachAttempt::begin_trial() {
 
 // A plain socket of which nothing has been read is worth more than a stream over it.
 void ReachAttempt::give_back() {
+  trial_.reset();
   auto* const plain = dynamic_cast<SocketStream*>(reached_.stream.get());
   if (plain == nullptr || !reached_.received.empty()) return;
   reached_.fd = plain->release();
-  trial_.reset();
   reached_.stream.reset();
 }
 
@@ -150,8 +217,7 @@ void ReachAttempt::not_ready(const CheckVerdict& verdict) {
                              ? ErrorKind::failed
                              : ErrorKind::unknown;
   const bool open = plan_.until_closed && verdict.state == CheckState::open;
-  check.error =
-      Error{kind, "connect", name_of(plan_.connect.endpoint), 0, open ? "still open" : verdict.reason};
+  check.error = Error{kind, "connect", name_of(plan_.endpoint), 0, open ? "still open" : verdict.reason};
   finish();
 }
 

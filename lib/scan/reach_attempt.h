@@ -12,6 +12,7 @@
 #include "scan/datagram_trial.h"
 #include "scan/readiness.h"
 #include "stream/handshake.h"
+#include "stream/passage.h"
 #include "stream/stream.h"
 
 namespace pier {
@@ -29,8 +30,11 @@ struct Reached {
 };
 
 struct ReachPlan {
-  ConnectPlan connect;                          // its timeout is that of one attempt
-  std::shared_ptr<Handshaker> handshaker = {};  // after connecting: TLS
+  Endpoint endpoint;    // what is to be reached
+  ConnectPlan connect;  // to it, or to the first proxy on the way; its timeout is that of one attempt
+  std::vector<std::shared_ptr<Passage>> passages = {};  // in order, each leading to the next
+  std::size_t proxies = 0;  // so many of them, the first, are proxies: `connect` does not reach the endpoint
+  std::shared_ptr<Handshaker> handshaker = {};  // after all these: TLS
   Readiness ready = {};
   // UDP: asks whether somebody is there. Without it the peer is fixed, and nothing is sent.
   std::optional<DatagramQuestion> question = {};
@@ -49,7 +53,7 @@ struct ReachPlan {
   // not count. A host that comes up answers the next attempt sooner than the kernel's own second or third
   // SYN.
   Duration attempt_limit = std::chrono::seconds(1);
-  // The same for the handshake.
+  // The same for the passages and the handshake together.
   Duration handshake_limit = std::chrono::seconds(5);
 };
 
@@ -71,7 +75,13 @@ class ReachAttempt {
  private:
   void connected(Connected connected);
   void not_connected(const Error& error, const std::vector<Attempt>& attempts);
+  void connect();
+  void go_on();
+  void pass(Passage& passage);
+  void passed(Result<PassageEnd> end);
+  void not_passed(const Error& error, bool by_proxy);
   void handshake();
+  [[nodiscard]] Deadline limit() const;
   void begin_trial();
   void give_back();
   void ask();
@@ -85,8 +95,11 @@ class ReachAttempt {
   Done done_;
   End end_;
   Reached reached_;
+  TimePoint begun_ = now();
   TimePoint connected_at_{};
   std::unique_ptr<Connector> connector_;
+  std::size_t passed_ = 0;  // of the passages
+  int beginnings_ = 0;      // connections made for passages that ask for another
   std::unique_ptr<Handshake> handshake_;
   std::unique_ptr<ReadinessTrial> trial_;
   std::unique_ptr<DatagramTrial> datagram_trial_;

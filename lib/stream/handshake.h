@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "event/loop.h"
+#include "stream/socket_stream.h"
 #include "stream/stream.h"
 
 namespace pier {
@@ -26,11 +27,19 @@ class Handshaker {
 
   virtual ~Handshaker() = default;
 
-  // Takes over `fd`, connected and non-blocking; `peer` names its other end in errors. `done` runs once, from
-  // the loop and never from within start(), with the stream that a session then uses, or an error of kind
-  // failed, deadline or local.
-  [[nodiscard]] virtual std::unique_ptr<Handshake> start(Loop& loop, Fd fd, std::string peer,
-                                                         const Deadline& deadline, Done done) = 0;
+  // Takes over `below`, a connected socket or what already lies over one; `peer` names its other end in
+  // errors. `done` runs once, from the loop and never from within start(), with the stream that a session
+  // then uses, or an error of kind failed, deadline or local. The callback may destroy what start() has
+  // returned.
+  [[nodiscard]] virtual std::unique_ptr<Handshake> start(Loop& loop, std::unique_ptr<Stream> below,
+                                                         std::string peer, const Deadline& deadline,
+                                                         Done done) = 0;
+  // The same over a socket, connected and non-blocking.
+  [[nodiscard]] std::unique_ptr<Handshake> start(Loop& loop, Fd fd, std::string peer,
+                                                 const Deadline& deadline, Done done) {
+    return start(loop, std::make_unique<SocketStream>(std::move(fd)), std::move(peer), deadline,
+                 std::move(done));
+  }
 };
 
 }  // namespace pier

@@ -88,12 +88,13 @@ TlsPtr<SSL> make_ssl(const TlsContext::State& state, const std::string& name) {
 
 class TlsHandshake final : public Handshake {
  public:
-  TlsHandshake(Loop& loop, std::shared_ptr<const TlsContext> context, const std::string& name, Fd fd,
-               std::string peer, const Deadline& deadline, StepSink* steps, Handshaker::Done done)
+  TlsHandshake(Loop& loop, std::shared_ptr<const TlsContext> context, const std::string& name,
+               std::unique_ptr<Stream> below, std::string peer, const Deadline& deadline, StepSink* steps,
+               Handshaker::Done done)
       : context_(std::move(context)),
         stream_(std::make_unique<TlsStream>(make_ssl(context_->state(), name),
                                             TlsVerdict{.trust = &context_->state().trust, .name = name},
-                                            std::move(fd))),
+                                            std::move(below))),
         peer_(std::move(peer)),
         steps_(steps),
         done_(std::move(done)) {
@@ -162,9 +163,9 @@ TlsHandshaker::TlsHandshaker(std::shared_ptr<const TlsContext> context, std::str
                              StepSink* steps)
     : context_(std::move(context)), server_name_(bare_name(std::move(server_name))), steps_(steps) {}
 
-std::unique_ptr<Handshake> TlsHandshaker::start(Loop& loop, Fd fd, std::string peer, const Deadline& deadline,
-                                                Done done) {
-  return std::make_unique<TlsHandshake>(loop, context_, server_name_, std::move(fd), std::move(peer),
+std::unique_ptr<Handshake> TlsHandshaker::start(Loop& loop, std::unique_ptr<Stream> below, std::string peer,
+                                                const Deadline& deadline, Done done) {
+  return std::make_unique<TlsHandshake>(loop, context_, server_name_, std::move(below), std::move(peer),
                                         deadline, steps_, std::move(done));
 }
 

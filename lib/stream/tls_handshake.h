@@ -19,7 +19,8 @@ class TlsHandshaker final : public Handshaker {
   // only where pins or `insecure` make it needless. `steps` may be nullptr, and must outlive this.
   TlsHandshaker(std::shared_ptr<const TlsContext> context, std::string server_name, StepSink* steps);
 
-  [[nodiscard]] std::unique_ptr<Handshake> start(Loop& loop, Fd fd, std::string peer,
+  using Handshaker::start;
+  [[nodiscard]] std::unique_ptr<Handshake> start(Loop& loop, std::unique_ptr<Stream> below, std::string peer,
                                                  const Deadline& deadline, Done done) override;
 
  private:

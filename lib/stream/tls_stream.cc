@@ -10,8 +10,8 @@
 
 namespace pier {
 
-TlsStream::TlsStream(TlsPtr<SSL> ssl, TlsVerdict verdict, Fd fd)
-    : socket_(std::move(fd)), verdict_(std::move(verdict)), ssl_(std::move(ssl)) {
+TlsStream::TlsStream(TlsPtr<SSL> ssl, TlsVerdict verdict, std::unique_ptr<Stream> below)
+    : below_(std::move(below)), verdict_(std::move(verdict)), ssl_(std::move(ssl)) {
   set_verdict(ssl_.get(), &verdict_);
   BIO* const bio = make_tls_bio(*this).release();
   ::SSL_set_bio(ssl_.get(), bio, bio);  // it owns the one reference
@@ -74,7 +74,7 @@ Io TlsStream::read(std::span<std::byte> into) {
 
 bool TlsStream::has_buffered_input() const {
   if (over_) return !told_;
-  return more_;
+  return more_ || below_->has_buffered_input();
 }
 
 Io TlsStream::write(std::span<const std::byte> from) {
@@ -102,9 +102,9 @@ Io TlsStream::write(std::span<const std::byte> from) {
 Io TlsStream::flush() {
   if (send_error_ != 0) return Io::error(send_error_);
   std::size_t moved = 0;
-  while (has_buffered_output()) {
+  while (sent_ < out_.size()) {
     const std::size_t left = out_.size() - sent_;
-    const Io io = socket_.write(std::span(out_).subspan(sent_));
+    const Io io = below_->write(std::span(out_).subspan(sent_));
     if (io.kind == Io::Kind::error) {
       send_error_ = io.code;
       out_.clear();
@@ -116,9 +116,13 @@ Io TlsStream::flush() {
     moved += io.count;
     if (io.count < left) break;  // it is full
   }
-  if (!has_buffered_output()) {
+  if (sent_ == out_.size()) {
     out_.clear();
     sent_ = 0;
+    if (below_->has_buffered_output()) {
+      const Io io = below_->flush();
+      if (io.kind != Io::Kind::again) return io;
+    }
   }
   return moved > 0 ? Io::bytes(moved) : Io::again();
 }
@@ -133,7 +137,7 @@ void TlsStream::finish_writing() {
 
 void TlsStream::abort() {
   aborted_ = true;
-  socket_.abort();
+  below_->abort();
 }
 
 void TlsStream::discard_input() {
@@ -144,13 +148,13 @@ void TlsStream::discard_input() {
 }
 
 std::size_t TlsStream::unacknowledged() const {
-  return socket_.unacknowledged() + out_.size() - sent_;
+  return below_->unacknowledged() + out_.size() - sent_;
 }
 
 int TlsStream::take_failure() {
   discard_input();
   if (over_ && over_->kind == Io::Kind::error) return over_->code;
-  return socket_.take_failure();
+  return below_->take_failure();
 }
 
 std::string TlsStream::error_text(int code) const {
@@ -158,7 +162,7 @@ std::string TlsStream::error_text(int code) const {
   // Who closes without having read our close_notify resets, and what was on its way to us is gone.
   if (code == ECONNRESET && finished_)
     return errno_text(code) + "; if it does not wait for our end, --no-half-close keeps that back";
-  return errno_text(code);
+  return below_->error_text(code);
 }
 
 // The buffer is empty. One that was full is replaced by one of full size: a client that says little, of the
@@ -176,7 +180,7 @@ int TlsStream::give_ciphertext(char* into, std::size_t size) {
     if (socket_error_ != 0) return kOver;
     if (starved_) return kWait;
     make_room_for_input();
-    const Io io = socket_.read({in_.get(), in_size_});
+    const Io io = below_->read({in_.get(), in_size_});
     // A socket that has just given this much has the next segment as a rule by the time this one is
     // decrypted.
     constexpr std::size_t kBulk = 32 * 1024;

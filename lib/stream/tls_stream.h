@@ -1,5 +1,5 @@
-// One TLS connection (RFC 8446, RFC 5246) over a socket: OpenSSL in the middle, and two buffers of ours
-// between it and the descriptor, so that one system call moves many records.
+// One TLS connection (RFC 8446, RFC 5246) over a socket, or over another stream: OpenSSL in the middle, and
+// two buffers of ours between it and what lies below, so that one system call moves many records.
 //
 // Included by lib/stream/tls* alone; others know TlsHandshaker and Stream.
 #pragma once
@@ -12,8 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.h"
-#include "stream/socket_stream.h"
 #include "stream/stream.h"
 #include "stream/tls_ptr.h"
 #include "stream/tls_verify.h"
@@ -22,8 +20,8 @@ namespace pier {
 
 class TlsStream final : public Stream {
  public:
-  // Takes both over; `fd` must be connected and non-blocking, `ssl` set to connect or to accept.
-  TlsStream(TlsPtr<SSL> ssl, TlsVerdict verdict, Fd fd);
+  // Takes both over; `ssl` must be set to connect or to accept.
+  TlsStream(TlsPtr<SSL> ssl, TlsVerdict verdict, std::unique_ptr<Stream> below);
   // Says close_notify as far as the socket takes it, but not after abort() or before the handshake's end.
   ~TlsStream() override;
   TlsStream(const TlsStream&) = delete;
@@ -34,8 +32,8 @@ class TlsStream final : public Stream {
   [[nodiscard]] SSL* ssl() const { return ssl_.get(); }
   [[nodiscard]] const TlsVerdict& verdict() const { return verdict_; }
 
-  [[nodiscard]] int read_fd() const override { return socket_.read_fd(); }
-  [[nodiscard]] int write_fd() const override { return socket_.write_fd(); }
+  [[nodiscard]] int read_fd() const override { return below_->read_fd(); }
+  [[nodiscard]] int write_fd() const override { return below_->write_fd(); }
   // The end is the peer's close_notify (RFC 8446, section 6.1); an end of the connection without it is an
   // error, for what has come may not be all.
   [[nodiscard]] Io read(std::span<std::byte> into) override;
@@ -50,7 +48,9 @@ class TlsStream final : public Stream {
   [[nodiscard]] int take_failure() override;
   void discard_input() override;
   [[nodiscard]] bool has_buffered_input() const override;
-  [[nodiscard]] bool has_buffered_output() const override { return sent_ < out_.size(); }
+  [[nodiscard]] bool has_buffered_output() const override {
+    return sent_ < out_.size() || below_->has_buffered_output();
+  }
   [[nodiscard]] Io flush() override;
   [[nodiscard]] std::string error_text(int code) const override;
 
@@ -71,7 +71,7 @@ class TlsStream final : public Stream {
   [[nodiscard]] Io failure_of(int result);
   [[nodiscard]] Io fail(int code, std::string text);
 
-  SocketStream socket_;
+  std::unique_ptr<Stream> below_;
   TlsVerdict verdict_;
   TlsPtr<SSL> ssl_;
   std::unique_ptr<std::byte[]> in_;  // ciphertext not yet given to OpenSSL: in_begin_ to in_end_
