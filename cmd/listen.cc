@@ -78,6 +78,11 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::duration,
      .group = "Time",
      .brief = "end (124) when nobody has come for D (default: never)"},
+    {.name = "drain",
+     .value = "D",
+     .kind = ValueKind::duration,
+     .group = "Time",
+     .brief = "at SIGTERM take nobody new, and let clients finish for D (default: 0)"},
     {.name = "echo", .group = "Serving", .brief = "send each client its own bytes back"},
     {.name = "discard", .group = "Serving", .brief = "take each client's bytes and throw them away"},
     server::flag::kTo,
@@ -154,6 +159,7 @@ constexpr std::string_view kConflicts[] = {
     "unix ipv6",
     "udp max-accepts",
     "udp backlog",
+    "udp drain",
     "udp max-clients",
     "udp per-host",
     "max-clients progress",
@@ -230,9 +236,10 @@ int run(App& app) {
   server::Run run{app, **news, loop, **ends};
   run.passed_names = std::move(passed_names);
   const auto signals = loop.signals({SIGINT, SIGTERM}, [&](int number) {
+    const bool drains = number == SIGTERM && run.signal == 0 && run.drain;
     run.signal = number;
     tell_service_manager("STOPPING=1");
-    loop.stop();
+    drains ? run.drain() : loop.stop();
   });
   run.news.on_fault([&](const Error& error) {
     run.fault = error;

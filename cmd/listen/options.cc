@@ -20,7 +20,7 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
   for (const std::string_view flag : {"to", "serve-http-proxy", "serve-socks", "proxy-protocol"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(), "only connections have this");
-  for (const std::string_view flag : {"max-accepts", "backlog", "max-clients", "per-host"})
+  for (const std::string_view flag : {"max-accepts", "backlog", "max-clients", "per-host", "drain"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "datagrams have no connections to accept");

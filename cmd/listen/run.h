@@ -25,6 +25,7 @@ struct Run {
   std::size_t descriptors = 0;                 // the limit that we have found, and a program gets
   std::optional<std::size_t> room = {};        // with -k: how many clients fit under the one we have now
   int signal = 0;                              // SIGINT or SIGTERM, once it came
+  std::function<void()> drain = {};  // with --drain: what the first SIGTERM begins, in place of the end
   std::unique_ptr<TlsSteps> tls_steps = {};
   std::unique_ptr<Handshaker> handshaker = {};  // with TLS: what each client goes through first
   std::optional<Error> fault = {};              // a record that can't be written any more

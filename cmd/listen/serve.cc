@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/number.h"
 #include "cmd/listen/run.h"
 #include "cmd/transfer_progress.h"
 #include "relay/datagram.h"
@@ -64,6 +65,15 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
                               if (relay == nullptr) return std::nullopt;
                               return TransferProgress::Totals{relay->received(), relay->sent()};
                             });
+  Timer drained;
+  if (const auto patience = run.app.args.duration("drain"))
+    run.drain = [&, patience = *patience] {
+      drained = run.loop.timer(Deadline(now() + patience), [&run] { run.loop.stop(); });
+      if (server.clients() > 0)
+        run.app.note(fmt::format("draining: clients have {} to finish: {}", format_duration(patience),
+                                 server.clients()));
+      server.drain();
+    };
   run.loop.run();
   if (run.ended_from_outside()) server.end_now(run.signal == 0);
   if (server.over_limits() > 0)

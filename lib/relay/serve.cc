@@ -209,7 +209,14 @@ void Server::service_closed(std::uint64_t id, const RelayResult& result) {
 
 void Server::end_after_last() {
   const bool output_done = hub_ == nullptr || hub_->is_quiet();
-  if (plan_.max_accepts && accepted_ >= *plan_.max_accepts && nobody_left() && output_done) finish({});
+  const bool no_more = draining_ || (plan_.max_accepts && accepted_ >= *plan_.max_accepts);
+  if (no_more && nobody_left() && output_done) finish({});
+}
+
+void Server::drain() {
+  draining_ = true;
+  if (accepting_) stop_accepting();
+  end_after_last();
 }
 
 void Server::client_closed(std::uint64_t id, const RelayResult& result) {

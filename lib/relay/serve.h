@@ -61,6 +61,10 @@ class Server {
   [[nodiscard]] const Relay* relay() const { return only_relay_.get(); }
   // How many were sent away because of the limits.
   [[nodiscard]] std::uint64_t over_limits() const { return over_limits_; }
+  // Accepts no more, and calls `done` when the last client has ended, at once where there is none.
+  void drain();
+  // How many are served, or on the way to it.
+  [[nodiscard]] std::size_t clients() const { return sessions_.size() + handshakes_.size(); }
   // Ends from outside, by a signal: stops accepting, writes what does not block, closes the clients and
   // reports them. `reset`: with resets.
   void end_now(bool reset = false);
@@ -78,10 +82,8 @@ class Server {
   void begin(const Session& session, std::unique_ptr<Stream> stream);
   void shake_hands(const Session& session, Fd fd);
   void serve_one(const Session& session, std::unique_ptr<Stream> stream);
-  [[nodiscard]] bool nobody_left() const { return sessions_.empty() && handshakes_.empty(); }
-  [[nodiscard]] std::size_t connections() const {
-    return sessions_.size() + handshakes_.size() + introducing_.size();
-  }
+  [[nodiscard]] bool nobody_left() const { return clients() == 0; }
+  [[nodiscard]] std::size_t connections() const { return clients() + introducing_.size(); }
   [[nodiscard]] bool has_room() const { return !plan_.limits.room || connections() < *plan_.limits.room; }
   [[nodiscard]] bool is_full() const {
     return plan_.limits.clients && connections() >= *plan_.limits.clients;
@@ -126,6 +128,7 @@ class Server {
   bool accepting_ = false;
   bool paused_ = false;               // no descriptor is free
   bool told_of_descriptors_ = false;  // since all who waited were last accepted
+  bool draining_ = false;
   bool finished_ = false;
 };
 
