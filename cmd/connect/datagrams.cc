@@ -13,23 +13,22 @@ namespace pier::client {
 namespace {
 
 int run_for_datagrams(Run& run, Reached reached) {
-  DatagramExecPlan plan;
-  plan.program = *run.program;
+  DatagramServerPlan plan;
   plan.idle_timeout = run.app.args.duration("idle-timeout");
   plan.taps = run.news.taps();
-  plan.steps = run.news.steps();
+  DatagramExec programs(run.loop, *run.program, {}, run.news.sessions(), run.news.steps());
   std::vector<Fd> sockets;
   sockets.push_back(std::move(reached.fd));
   RelayResult ended;
-  DatagramExec programs(run.loop, std::move(sockets), reached.peer, plan, run.news.sessions(),
-                        [&](const RelayResult& result) {
-                          ended = result;
-                          run.loop.stop();
-                        });
-  if (const auto started = programs.start(); !started) return run.news.end(run.app, started.error());
+  DatagramServer session(run.loop, std::move(sockets), reached.peer, plan, programs, run.news.sessions(),
+                         [&](const RelayResult& result) {
+                           ended = result;
+                           run.loop.stop();
+                         });
+  if (const auto started = session.start(); !started) return run.news.end(run.app, started.error());
   run.loop.run();
   if (!run.outside.ended()) return run.news.end(run.app, ended);
-  programs.end_now();
+  session.end_now();
   return run.end_from_outside();
 }
 

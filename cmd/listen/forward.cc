@@ -68,7 +68,7 @@ Result<HostRules> target_rules(const Run& run) {
 
 }  // namespace
 
-Result<std::optional<ForwardOptions>> forward_options(const Parsed& args) {
+Result<std::optional<ForwardOptions>> forward_options(const Parsed& args, Transport listening) {
   const auto to = args.text("to");
   const bool socks = args.has("serve-socks");
   const bool proxy = socks || args.has("serve-http-proxy");
@@ -85,9 +85,15 @@ Result<std::optional<ForwardOptions>> forward_options(const Parsed& args) {
   }
   if (to) {
     if (const auto fits = check_others(args, "to"); !fits) return std::unexpected(fits.error());
-    auto endpoint = parse_endpoint(std::vector<std::string>{*to}, {.services = registry_names()});
+    const bool datagrams = is_datagram(listening);
+    auto endpoint = parse_endpoint(
+        std::vector<std::string>{*to},
+        {.transport = datagrams ? Transport::udp : Transport::tcp, .services = registry_names()});
     if (!endpoint) return std::unexpected(endpoint.error());
-    if (is_datagram(endpoint->transport))
+    if (datagrams && (!is_datagram(endpoint->transport) || endpoint->tls))
+      return usage_error("--to", *to,
+                         "datagrams are carried on to datagrams: udp://HOST:PORT or unix-dgram:PATH");
+    if (!datagrams && is_datagram(endpoint->transport))
       return usage_error("--to", *to, "a connection is carried on to a connection, not to datagrams");
     if (endpoint->tls) {
       auto name = tls_server_name(args, *endpoint);

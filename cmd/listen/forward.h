@@ -56,8 +56,8 @@ struct ForwardOptions {
   [[nodiscard]] bool is_proxy() const { return !to; }
 };
 
-// nullopt where no option asks for it. Usage errors.
-[[nodiscard]] Result<std::optional<ForwardOptions>> forward_options(const Parsed& args);
+// nullopt where no option asks for it. `listening`: what clients come by. Usage errors.
+[[nodiscard]] Result<std::optional<ForwardOptions>> forward_options(const Parsed& args, Transport listening);
 
 // Reads the files and lists, and looks up their names. Errors: local, failed.
 [[nodiscard]] Result<ForwardPlan> prepare_forward(const Run& run, const ForwardOptions& options);

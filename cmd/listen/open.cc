@@ -13,6 +13,7 @@ namespace {
 std::string reach_of(const SocketAddress& address) {
   if (!address.is_ip() || address.ip().is_loopback()) return "this host only";
   if (address.ip().is_any()) return "every interface";
+  if (address.ip().is_multicast()) return "whoever writes to the group";
   const std::string name = interface_of(address.ip());
   return name.empty() ? "one address" : name;
 }

@@ -17,17 +17,13 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "only Internet clients have an address to judge");
   if (!is_datagram(endpoint.transport)) return {};
-  for (const std::string_view flag : {"to", "serve-http-proxy", "serve-socks", "proxy-protocol"})
+  for (const std::string_view flag : {"serve-http-proxy", "serve-socks", "proxy-protocol"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(), "only connections have this");
   for (const std::string_view flag : {"max-accepts", "backlog", "max-clients", "per-host", "drain"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "datagrams have no connections to accept");
-  for (const std::string_view flag : {"echo", "discard"})
-    if (args.has(flag))
-      return usage_error("--" + std::string(flag), endpoint.to_string(),
-                         "it is for connections, not datagrams");
   return {};
 }
 
@@ -59,6 +55,26 @@ Result<Endpoint> passed_endpoint(const Parsed& args, const Endpoint& passed) {
   return passed;
 }
 
+Result<std::vector<MulticastGroup>> groups_of(const Parsed& args, const Endpoint& endpoint,
+                                              std::optional<Family> family) {
+  std::vector<MulticastGroup> groups;
+  for (const std::string& text : args.texts("join")) {
+    auto group = MulticastGroup::parse(text);
+    if (!group) return std::unexpected(group.error());
+    if (endpoint.transport != Transport::udp)
+      return usage_error("--join", text, "only UDP is sent to groups: give -u");
+    if (family && group->group.family() != *family)
+      return usage_error(
+          "--join", text,
+          *family == Family::ipv4 ? "with -4, not a group of IPv4" : "with -6, not a group of IPv6");
+    if (!endpoint.host.empty())
+      return usage_error("--join", text,
+                         "a socket at " + endpoint.host + " hears no group; give the PORT alone, or :PORT");
+    groups.push_back(std::move(*group));
+  }
+  return groups;
+}
+
 }  // namespace
 
 Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed) {
@@ -78,7 +94,7 @@ Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed
   auto tls = tls_server_plan(args, *wanted);
   if (!tls) return std::unexpected(tls.error());
   plan.tls = std::move(*tls);
-  auto forward = forward_options(args);
+  auto forward = forward_options(args, endpoint->transport);
   if (!forward) return std::unexpected(forward.error());
   plan.forward = std::move(*forward);
   const bool proxy = plan.forward && plan.forward->is_proxy();
@@ -94,6 +110,10 @@ Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed
   auto options = socket_options_of(args, *endpoint);
   if (!options) return std::unexpected(options.error());
   if (const auto fits = check_limit_rate(args, *endpoint); !fits) return std::unexpected(fits.error());
+  if (auto groups = groups_of(args, *endpoint, *family))
+    plan.listen.groups = std::move(*groups);
+  else
+    return std::unexpected(groups.error());
   plan.listen.endpoint = std::move(*endpoint);
   plan.listen.options = std::move(*options);
   plan.listen.family = *family;

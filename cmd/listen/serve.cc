@@ -5,8 +5,6 @@
 #include "base/number.h"
 #include "cmd/listen/run.h"
 #include "cmd/transfer_progress.h"
-#include "relay/datagram.h"
-#include "relay/datagram_exec.h"
 #include "relay/exec.h"
 #include "relay/reply.h"
 
@@ -78,60 +76,6 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   if (run.ended_from_outside()) server.end_now(run.signal == 0);
   if (server.over_limits() > 0)
     run.app.note(fmt::format("reset because of --max-clients or --per-host: {}", server.over_limits()));
-  progress.end(run.news.sessions().last());
-  return run.ended_from_outside() ? run.end_from_outside() : run.news.end(run.app, ended);
-}
-
-int run_for_datagrams(Run& run, Listener listener, const Plan& plan) {
-  DatagramExecPlan serve;
-  serve.program = *run.program;
-  serve.descriptors = run.descriptors;
-  serve.keep_open = plan.keep_open;
-  serve.idle_timeout = run.app.args.duration("idle-timeout");
-  serve.accept_timeout = run.app.args.duration("accept-timeout");
-  serve.taps = run.news.taps();
-  serve.hosts = run.hosts;
-  serve.steps = run.news.steps();
-  std::vector<Fd> sockets;
-  for (Listener::Bound& bound : listener.sockets()) sockets.push_back(std::move(bound.fd));
-  RelayResult ended;
-  DatagramExec programs(run.loop, std::move(sockets), {}, serve, run.news.sessions(),
-                        [&](const RelayResult& result) {
-                          ended = result;
-                          run.loop.stop();
-                        });
-  if (const auto started = programs.start(); !started) return run.news.end(run.app, started.error());
-  run.loop.run();
-  if (!run.ended_from_outside()) return run.news.end(run.app, ended);
-  programs.end_now();
-  return run.end_from_outside();
-}
-
-int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
-  if (run.program) return run_for_datagrams(run, std::move(listener), plan);
-  DatagramPlan serve;
-  serve.rules = relay_rules(run.app, run.ends, true, run.news);
-  serve.hosts = run.hosts;
-  serve.keep_open = plan.keep_open;
-  serve.reply_timeout = run.app.args.duration("reply-timeout").value_or(serve.reply_timeout);
-  serve.accept_timeout = run.app.args.duration("accept-timeout");
-  std::vector<Fd> sockets;
-  for (Listener::Bound& bound : listener.sockets()) sockets.push_back(std::move(bound.fd));
-  RelayResult ended;
-  DatagramRelay relay(run.loop, std::move(sockets), {}, run.ends.stream(), serve, run.news.sessions(),
-                      [&](const RelayResult& result) {
-                        ended = result;
-                        run.loop.stop();
-                      });
-  if (const auto started = relay.start(); !started) return run.news.end(run.app, started.error());
-  TransferProgress progress(run.app, run.news, run.loop, run.ends,
-                            [&]() -> std::optional<TransferProgress::Totals> {
-                              const RelayResult total = relay.total();
-                              if (total.received == 0) return std::nullopt;
-                              return TransferProgress::Totals{total.received, total.sent};
-                            });
-  run.loop.run();
-  if (run.ended_from_outside()) relay.end_now();
   progress.end(run.news.sessions().last());
   return run.ended_from_outside() ? run.end_from_outside() : run.news.end(run.app, ended);
 }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "event/resolve.h"
+#include "net/datagram.h"
 #include "net/socket.h"
 
 namespace pier {
@@ -43,6 +44,11 @@ Result<Listener::Bound> bind_one(const SocketAddress& address, const ListenPlan&
                  "connections of an earlier run that are still closing do not hold the port", plan.steps);
     if (!set) return std::unexpected(set.error());
   }
+  if (address.is_ip() && address.ip().is_multicast()) {
+    const auto set = set_told(*fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR",
+                              "other programs of this host may listen to the group too", plan.steps);
+    if (!set) return std::unexpected(set.error());
+  }
   if (address.domain() == AF_INET6) {
     const auto set = set_told(*fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY",
                               "this socket is for IPv6 alone; IPv4 has one of its own", plan.steps);
@@ -50,8 +56,11 @@ Result<Listener::Bound> bind_one(const SocketAddress& address, const ListenPlan&
   }
   if (const auto set = set_options(*fd, transport, address.domain(), plan.options, plan.steps); !set)
     return std::unexpected(set.error());
+  if (transport == Transport::udp) tell_destinations(*fd, address);
   if (const auto bound = bind_socket(*fd, address, plan.steps); !bound) return std::unexpected(bound.error());
   const SocketAddress real = local_address(fd->get());
+  if (const auto joined = join_groups(*fd, real, plan.groups, plan.steps); !joined)
+    return std::unexpected(joined.error());
   return Listener::Bound{std::move(*fd), real};
 }
 
@@ -63,9 +72,17 @@ Result<void> listen_all(const std::vector<Listener::Bound>& sockets, const Liste
   return {};
 }
 
-// The addresses to open, at most one of each family, IPv4 first.
+// The addresses to open, at most one of each family, IPv4 first; or the groups, each once.
 Result<std::vector<IpAddress>> wanted_addresses(const ListenPlan& plan) {
   std::vector<IpAddress> wanted;
+  if (plan.endpoint.host.empty() && !plan.endpoint.every_interface && !plan.groups.empty()) {
+    for (const MulticastGroup& group : plan.groups) {
+      const auto address = group.with_zone();
+      if (!address) return std::unexpected(address.error());
+      if (std::ranges::find(wanted, *address) == wanted.end()) wanted.push_back(*address);
+    }
+    return wanted;
+  }
   if (plan.endpoint.host.empty()) {
     for (const Family family : {Family::ipv4, Family::ipv6})
       if (!plan.family || *plan.family == family)
@@ -198,6 +215,7 @@ Result<Listener> Listener::adopt(std::vector<Fd> sockets) {
     listener.transport_ = *transport;
     ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
     const SocketAddress address = local_address(fd.get());
+    if (*transport == Transport::udp) tell_destinations(fd, address);
     listener.sockets_.push_back({std::move(fd), address});
   }
   return listener;

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "net/address.h"
 #include "net/endpoint.h"
+#include "net/multicast.h"
 #include "net/options.h"
 #include "net/socket_file.h"
 #include "net/step.h"
@@ -16,16 +17,18 @@
 namespace pier {
 
 struct ListenPlan {
-  Endpoint endpoint = {};  // host empty: loopback, both families; every_interface: any, both families
+  // host empty: loopback, both families, or with `groups` these alone; every_interface: any, both families.
+  Endpoint endpoint = {};
   std::optional<Family> family = {};  // -4 or -6
   int backlog = 4096;          // the kernel cuts it to net.core.somaxconn (its own default since Linux 5.4)
   SocketOptions options = {};  // set before binding; TCP hands them down to the sockets it accepts
+  std::vector<MulticastGroup> groups = {};  // UDP: joined by the sockets of their family
   StepSink* steps = nullptr;
 };
 
-// One or two sockets (one for each family) on ONE port number, also when the port is 0: the number the kernel
-// chose for the first is bound for the second, and another is drawn when it is taken there. Where this host
-// has no IPv6, a listener that asked for both families is IPv4 alone.
+// One or two sockets (one for each family, or each group) on ONE port number, also when the port is 0: the
+// number the kernel chose for the first is bound for the second, and another is drawn when it is taken there.
+// Where this host has no IPv6, a listener that asked for both families is IPv4 alone.
 class Listener {
  public:
   struct Bound {

@@ -36,6 +36,12 @@ void tell(StepSink* steps, const Fd& fd, std::string_view option, const std::str
 
 }  // namespace
 
+Result<unsigned> interface_index(const std::string& name) {
+  const unsigned index = ::if_nametoindex(name.c_str());
+  if (index == 0) return cannot(name, ENODEV);
+  return index;
+}
+
 Result<void> hold_to_interface(const Fd& fd, Transport transport, int domain, const std::string& name,
                                StepSink* steps) {
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, name.c_str(),
@@ -44,14 +50,14 @@ Result<void> hold_to_interface(const Fd& fd, Transport transport, int domain, co
     return {};
   }
   const int code = errno;
-  const unsigned index = ::if_nametoindex(name.c_str());
-  if (index == 0) return cannot(name, ENODEV);
+  const auto index = interface_index(name);
+  if (!index) return std::unexpected(index.error());
   // For TCP the other option changes nothing (net/ipv4/tcp_ipv4.c asks sk_bound_dev_if alone).
   if (code != EPERM || !is_datagram(transport)) return cannot(name, code);
   const bool v4 = domain == AF_INET;
   const std::string_view option = v4 ? "IP_UNICAST_IF" : "IPV6_UNICAST_IF";
   // Both take the index in network order.
-  const auto value = static_cast<int>(htonl(index));
+  const auto value = static_cast<int>(htonl(*index));
   const auto set = v4 ? set_option(fd, SOL_IP, IP_UNICAST_IF, value, option)
                       : set_option(fd, SOL_IPV6, IPV6_UNICAST_IF, value, option);
   if (!set) return cannot(name, code);

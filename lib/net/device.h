@@ -10,6 +10,9 @@
 
 namespace pier {
 
+// The index of the interface `name`; ErrorKind::local, with the names there are, where there is none.
+[[nodiscard]] Result<unsigned> interface_index(const std::string& name);
+
 // Before connecting or binding. SO_BINDTODEVICE (socket(7)): what the socket sends leaves by `name`, and
 // nothing that comes in by another reaches it; without privilege since Linux 5.7. Where the kernel refuses
 // it, datagram sockets are given IP_UNICAST_IF or IPV6_UNICAST_IF (ip(7)), which is about leaving alone and

@@ -22,14 +22,14 @@ constexpr std::size_t kOutputQueue = 4 * kLargest;
 DatagramRelay::DatagramRelay(Loop& loop, std::vector<Fd> sockets, std::optional<SocketAddress> peer,
                              Stream& local, const DatagramPlan& plan, SessionObserver& observer, Done done)
     : loop_(loop),
-      sockets_(std::move(sockets)),
       local_(local),
       plan_(plan),
       observer_(observer),
       done_(std::move(done)),
       server_(!peer),
       output_(kOutputQueue) {
-  if (peer) fix_peer(0, *peer);
+  for (Fd& fd : sockets) sockets_.emplace_back(std::move(fd), server_);
+  if (peer) fix_peer(0, {*peer, sockets_[0].bound()});
 }
 
 DatagramRelay::~DatagramRelay() {
@@ -37,10 +37,10 @@ DatagramRelay::~DatagramRelay() {
 }
 
 Result<void> DatagramRelay::start() {
-  if (!server_) keep_icmp_errors(sockets_[0], peers_.front().session.peer.domain(), true);
+  if (!server_) keep_icmp_errors(sockets_[0].fd(), only_peer().session.peer.domain(), true);
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     auto watch =
-        loop_.watch(sockets_[i].get(), Interest::read, [this, i](Ready ready) { on_socket(i, ready); });
+        loop_.watch(sockets_[i].fd().get(), Interest::read, [this, i](Ready ready) { on_socket(i, ready); });
     if (!watch) return std::unexpected(watch.error());
     watches_.push_back(std::move(*watch));
   }
@@ -62,7 +62,7 @@ Result<void> DatagramRelay::start() {
 
 void DatagramRelay::on_socket(std::size_t index, Ready ready) {
   if (ready.error) {
-    socket_failed(take_socket_error(sockets_[index].get()));
+    socket_failed(take_socket_error(sockets_[index].fd().get()));
     if (finished_) return;
   }
   if (ready.writable) blocked_ = false;
@@ -77,18 +77,13 @@ bool DatagramRelay::receive_one(std::size_t index) {
   if (plan_.rules.receive && output_.free() < kLargest) return false;
   if (plan_.replies && replies_ == *plan_.replies) return false;
   std::byte buffer[kLargest];
-  sockaddr_storage from{};
-  socklen_t from_size = sizeof from;
-  const ssize_t size = retry_eintr([&] {
-    return ::recvfrom(sockets_[index].get(), buffer, sizeof buffer, MSG_DONTWAIT,
-                      reinterpret_cast<sockaddr*>(&from), &from_size);
-  });
-  if (size < 0) {
+  const auto arrival = sockets_[index].receive(buffer);
+  if (!arrival) {
     if (errno != EAGAIN && errno != EWOULDBLOCK) socket_failed(errno);
     return false;
   }
-  SocketAddress sender = SocketAddress::from(from, from_size);
-  std::span<const std::byte> datagram(buffer, static_cast<std::size_t>(size));
+  SocketAddress sender = arrival->path.peer;
+  std::span<const std::byte> datagram(buffer, arrival->size);
   if (plan_.wrap) {
     const auto inner = plan_.wrap->unwrap(datagram);
     if (!inner) return true;
@@ -100,8 +95,9 @@ bool DatagramRelay::receive_one(std::size_t index) {
     return true;
   }
   last_activity_ = now();
-  Peer* const peer = peer_from(index, sender);
+  Peer* const peer = peer_from(index, arrival->path);
   if (peer == nullptr) return true;  // a stranger, while we are with another
+  peers_.touch(*peer);
   received_by_now();
   peer->received += datagram.size();
   observer_.datagram(peer->session, sender, datagram.size());
@@ -116,37 +112,37 @@ bool DatagramRelay::receive_one(std::size_t index) {
 }
 
 // Whose datagram it is; a server gets to know its peers by it.
-DatagramRelay::Peer* DatagramRelay::peer_from(std::size_t index, const SocketAddress& address) {
-  if (!server_) return &peers_.front();
-  const auto known = std::find_if(peers_.begin(), peers_.end(), [&](const Peer& p) {
-    return p.socket == index && p.session.peer == address;
-  });
-  if (known != peers_.end()) return &*known;
+DatagramRelay::Peer* DatagramRelay::peer_from(std::size_t index, const DatagramPath& path) {
+  if (!server_) return &only_peer();
+  if (Peer* const known = peers_.find({index, path.peer, path.local})) return known;
   if (!plan_.keep_open && !peers_.empty()) return nullptr;
-  fix_peer(index, address);
-  return &peers_.back();
+  return &fix_peer(index, path);
 }
 
-void DatagramRelay::fix_peer(std::size_t index, const SocketAddress& address) {
+DatagramRelay::Peer& DatagramRelay::fix_peer(std::size_t index, const DatagramPath& path) {
   accept_timer_.cancel();
-  if (peers_.size() == kMostPeers) forget(0);
-  // With one peer only, the kernel keeps strangers out and tells of ICMP errors. A Unix client without a name
-  // can't be connected to.
-  if (server_ && !plan_.keep_open && !address.is_nameless())
-    ::connect(sockets_[index].get(), address.data(), address.size());
-  Peer peer{{next_id_++, address, local_address(sockets_[index].get()), true}, index};
-  if (plan_.rules.taps) peer.taps = plan_.rules.taps(peer.session);
-  peers_.push_back(std::move(peer));
-  observer_.connected(peers_.back().session);
+  if (peers_.size() == kMostDatagramPeers) forget(*peers_.oldest(), {});
+  // With one peer only, the kernel keeps strangers out and tells of ICMP errors.
+  if (server_ && !plan_.keep_open) sockets_[index].connect_if_same(path);
+  auto made = std::make_unique<Peer>();
+  made->key = {index, path.peer, path.local};
+  made->path = path;
+  made->session = {next_id_++, path.peer, path.local, true};
+  if (plan_.rules.taps) made->taps = plan_.rules.taps(made->session);
+  Peer& peer = peers_.add(std::move(made));
+  observer_.connected(peer.session);
+  if (many() && !idle_timer_.active()) arm_peers_idle();
+  return peer;
 }
 
-void DatagramRelay::forget(std::size_t number) {
-  const Peer gone = peers_[number];
-  peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(number));
-  if (pending_next_ > number) --pending_next_;
-  forgotten_received_ += gone.received;
-  forgotten_sent_ += gone.sent;
-  observer_.closed(gone.session, result_of(gone));
+void DatagramRelay::forget(Peer& peer, std::optional<Error> error) {
+  std::ranges::replace(targets_, &peer, nullptr);
+  const std::unique_ptr<Peer> gone = peers_.take(peer);
+  forgotten_received_ += gone->received;
+  forgotten_sent_ += gone->sent;
+  RelayResult result = result_of(*gone);
+  result.error = std::move(error);
+  observer_.closed(gone->session, result);
 }
 
 void DatagramRelay::on_output(Ready ready) {
@@ -176,8 +172,7 @@ void DatagramRelay::settle() {
     return update_interest();
   }
   const bool all_sent = input_ended_ && !has_pending_;
-  const bool endless = server_ && plan_.keep_open;
-  if (all_sent && !endless && !peers_.empty() && !end_timer_.active()) {
+  if (all_sent && !many() && !peers_.empty() && !end_timer_.active()) {
     if (!plan_.rules.receive) return finish({});
     arm_end_timer();
   }
@@ -189,19 +184,27 @@ void DatagramRelay::arm_end_timer() {
     // What has arrived is written first; output that takes nothing is waited for.
     if (!output_.empty()) return arm_end_timer();
     if (!plan_.replies) return finish({});
-    finish(Error{ErrorKind::deadline, "recv", peers_.front().session.peer.to_string(), 0,
+    finish(Error{ErrorKind::deadline, "recv", only_peer().session.peer.to_string(), 0,
                  fmt::format("{} of {} replies came, and no more within {}", replies_, *plan_.replies,
                              format_duration(plan_.reply_timeout))});
   });
 }
 
 void DatagramRelay::arm_idle() {
-  if (!plan_.rules.idle_timeout) return;
+  if (!plan_.rules.idle_timeout || many()) return;
   const Deadline deadline(last_activity_ + *plan_.rules.idle_timeout);
-  if (deadline.passed())
-    return finish(Error{ErrorKind::deadline, "idle", "", 0,
-                        "no datagram either way for " + format_duration(*plan_.rules.idle_timeout)});
+  if (deadline.passed()) return finish(datagrams_idle(*plan_.rules.idle_timeout));
   idle_timer_ = loop_.timer(deadline, [this] { arm_idle(); });
+}
+
+// One timer for all: the peers are in the order of their silence.
+void DatagramRelay::arm_peers_idle() {
+  if (!plan_.rules.idle_timeout) return;
+  const Deadline next = peers_.expire(*plan_.rules.idle_timeout, [this](Peer& peer) {
+    forget(peer, datagrams_idle(*plan_.rules.idle_timeout));
+  });
+  idle_timer_ = loop_.timer(next, [this] { arm_peers_idle(); });
+  update_interest();
 }
 
 void DatagramRelay::arm_accept_timeout() {
@@ -238,9 +241,9 @@ RelayResult DatagramRelay::total() const {
   RelayResult result;
   result.received = forgotten_received_;
   result.sent = forgotten_sent_;
-  for (const Peer& peer : peers_) {
-    result.received += peer.received;
-    result.sent += peer.sent;
+  for (const auto& peer : peers_) {
+    result.received += peer->received;
+    result.sent += peer->sent;
   }
   result.took = now() - started_;
   return result;
@@ -263,10 +266,10 @@ void DatagramRelay::finish(std::optional<Error> error, bool output_closed) {
   ended.output_closed = output_closed;
   loop_.post([this, alive = alive_, ended] {
     if (!*alive) return;
-    for (const Peer& peer : peers_) {
-      RelayResult result = result_of(peer);
+    for (const auto& peer : peers_) {
+      RelayResult result = result_of(*peer);
       result.error = ended.error;
-      observer_.closed(peer.session, result);
+      observer_.closed(peer->session, result);
     }
     const auto done = std::move(done_);  // the callback may destroy this relay
     done(ended);
@@ -279,7 +282,7 @@ RelayResult DatagramRelay::end_now() {
     finish({});
   }
   *alive_ = false;  // `done` does not run
-  for (const Peer& peer : peers_) observer_.closed(peer.session, result_of(peer));
+  for (const auto& peer : peers_) observer_.closed(peer->session, result_of(*peer));
   return total();
 }
 

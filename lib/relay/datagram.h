@@ -17,7 +17,9 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "event/loop.h"
+#include "net/datagram.h"
 #include "net/hostmatch.h"
+#include "relay/datagram_peers.h"
 #include "relay/relay.h"
 #include "relay/result.h"
 #include "stream/filters.h"
@@ -37,7 +39,9 @@ struct DatagramWrap {
 };
 
 struct DatagramPlan {
-  RelayRules rules;        // send, receive, crlf, taps, idle_timeout, steps
+  // send, receive, crlf, taps, steps; and idle_timeout, of the whole or, of a server with keep_open, of each
+  // peer, which is then forgotten.
+  RelayRules rules;
   bool keep_open = false;  // a server: go on for ever, with every peer
   // After the input's end, how long to wait for a reply, and after each reply for another.
   Duration reply_timeout = std::chrono::seconds(1);
@@ -78,8 +82,10 @@ class DatagramRelay {
 
  private:
   struct Peer {
+    DatagramPeerKey key;
+    TimePoint last_activity = now();
     Session session;
-    std::size_t socket;  // index of the socket it wrote to
+    DatagramPath path;
     std::uint64_t received = 0;
     std::uint64_t sent = 0;
     TimePoint started = now();
@@ -90,12 +96,15 @@ class DatagramRelay {
   void on_input();
   void on_output(Ready ready);
   bool receive_one(std::size_t index);
-  Peer* peer_from(std::size_t index, const SocketAddress& address);
-  void fix_peer(std::size_t index, const SocketAddress& address);
+  Peer* peer_from(std::size_t index, const DatagramPath& path);
+  Peer& fix_peer(std::size_t index, const DatagramPath& path);
+  [[nodiscard]] Peer& only_peer() const { return *peers_.oldest(); }
+  [[nodiscard]] bool many() const { return server_ && plan_.keep_open; }
+  void take_targets();
   void send_pending();
   bool send_to(Peer& peer);
   void wait_to_send(const Peer& peer, int code);
-  void forget(std::size_t number);
+  void forget(Peer& peer, std::optional<Error> error);
   void drain_output();
   void socket_failed(int code);
   bool insist(int code);
@@ -104,15 +113,13 @@ class DatagramRelay {
   void update_interest();
   void arm_end_timer();
   void arm_idle();
+  void arm_peers_idle();
   void arm_accept_timeout();
   [[nodiscard]] RelayResult result_of(const Peer& peer) const;
   void finish(std::optional<Error> error, bool output_closed = false);
 
-  // Above this many, a server answers the most recent ones only.
-  static constexpr std::size_t kMostPeers = 4096;
-
   Loop& loop_;
-  std::vector<Fd> sockets_;
+  std::vector<DatagramSocket> sockets_;
   Stream& local_;
   DatagramPlan plan_;
   SessionObserver& observer_;
@@ -125,14 +132,15 @@ class DatagramRelay {
   Duration retry_pause_{};
   Timer insist_timer_;
   std::uint64_t replies_ = 0;
-  std::vector<Peer> peers_;
+  DatagramPeers<Peer> peers_;
   std::uint64_t forgotten_received_ = 0;  // of peers no longer among them
   std::uint64_t forgotten_sent_ = 0;
   std::uint64_t next_id_ = 1;
   CrlfFilter crlf_;
   std::vector<std::byte> pending_;  // a datagram read from the input and not yet sent
   bool has_pending_ = false;
-  std::size_t pending_next_ = 0;  // the peer it goes to next
+  std::vector<Peer*> targets_;    // whom it goes to: nullptr where one has gone since
+  std::size_t pending_next_ = 0;  // the target it goes to next
   ByteQueue output_;
   TimePoint started_ = now();
   TimePoint last_activity_ = now();

@@ -38,17 +38,26 @@ void DatagramRelay::on_input() {
     else
       pending_.assign(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(io.count));
     has_pending_ = true;
-    pending_next_ = 0;
+    take_targets();
     last_activity_ = now();
   }
   settle();
 }
 
+// Who writes while it is on its way comes too late for it.
+void DatagramRelay::take_targets() {
+  targets_.clear();
+  for (const auto& peer : peers_) targets_.push_back(peer.get());
+  pending_next_ = 0;
+}
+
 void DatagramRelay::send_pending() {
-  if (!has_pending_ || peers_.empty() || pending_next_ >= peers_.size()) return;
-  while (!blocked_ && !finished_ && pending_next_ < peers_.size())
-    if (send_to(peers_[pending_next_])) ++pending_next_;
-  if (finished_ || pending_next_ < peers_.size()) return;
+  if (!has_pending_ || pending_next_ >= targets_.size()) return;
+  while (!blocked_ && !finished_ && pending_next_ < targets_.size()) {
+    Peer* const target = targets_[pending_next_];
+    if (target == nullptr || send_to(*target)) ++pending_next_;
+  }
+  if (finished_ || pending_next_ < targets_.size()) return;
   if (plan_.insist)
     insist_timer_ = loop_.timer(Deadline::after(kInsistQuiet), [this] { received_by_now(); });
   else
@@ -77,31 +86,25 @@ bool DatagramRelay::insist(int code) {
 
 // True when the datagram is on its way, or can never be.
 bool DatagramRelay::send_to(Peer& peer) {
-  const bool many = server_ && plan_.keep_open;
-  if (many && peer.session.peer.is_nameless()) return true;  // it can't be answered
-  const int fd = sockets_[peer.socket].get();
-  const bool connected = !many && !plan_.to_many;
-  const bool named = !connected || (server_ && peer.session.peer.is_unix());
+  if (many() && peer.session.peer.is_nameless()) return true;  // it can't be answered
+  const bool named = server_ || plan_.to_many;
   const std::string wrapped = plan_.wrap ? plan_.wrap->wrap(pending_) : std::string();
   const auto payload = plan_.wrap ? std::as_bytes(std::span(wrapped)) : std::span<const std::byte>(pending_);
-  const ssize_t sent = retry_eintr([&] {
-    return ::sendto(fd, payload.data(), payload.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-                    named ? peer.session.peer.data() : nullptr, named ? peer.session.peer.size() : 0);
-  });
-  if (sent >= 0) {
+  const int code = sockets_[peer.key.socket].send(payload, named ? &peer.path : nullptr);
+  if (code == 0) {
     peer.sent += pending_.size();
     if (peer.taps.sent) peer.taps.sent(pending_);
-    last_activity_ = now();
+    peers_.touch(peer);
+    last_activity_ = peer.last_activity;
     retry_pause_ = kFirstRetry;
     return true;
   }
-  const int code = errno;
   if (code == EAGAIN || code == EWOULDBLOCK || code == ENOBUFS) {
     wait_to_send(peer, code);
     return false;
   }
-  if (many && peer.session.peer.is_unix()) {
-    forget(static_cast<std::size_t>(&peer - peers_.data()));  // its socket has gone; the next moves up
+  if (many() && peer.session.peer.is_unix()) {
+    forget(peer, Error{ErrorKind::failed, "send", peer.session.peer.to_string(), code, {}});
     return false;
   }
   socket_failed(code);
@@ -124,14 +127,15 @@ void DatagramRelay::wait_to_send(const Peer& peer, int code) {
 
 void DatagramRelay::socket_failed(int code) {
   // One of many peers has gone: that is no matter of the others.
-  if (server_ && plan_.keep_open) return;
-  const auto icmp = server_ ? std::nullopt : take_icmp_error(sockets_[0].get(), peers_.front().session.peer);
+  if (many()) return;
+  const auto icmp =
+      server_ ? std::nullopt : take_icmp_error(sockets_[0].fd().get(), only_peer().session.peer);
   if (code == 0 || insist(code)) return;  // a message that ends nothing (packet too big)
-  const std::string who = peers_.empty() ? std::string() : peers_.front().session.peer.to_string();
+  const std::string who = peers_.empty() ? std::string() : only_peer().session.peer.to_string();
   std::string why;
-  if (!peers_.empty() && peers_.front().session.peer.is_nameless())
+  if (!peers_.empty() && only_peer().session.peer.is_nameless())
     why = "the client has not bound its socket to a name, so it can't be answered";
-  else if (code == ECONNREFUSED && !peers_.empty() && peers_.front().session.peer.is_ip())
+  else if (code == ECONNREFUSED && !peers_.empty() && only_peer().session.peer.is_ip())
     why = "connection refused (ICMP port unreachable): nobody listens there";
   else if (icmp)
     why = errno_text(code) + ", " + describe(*icmp);

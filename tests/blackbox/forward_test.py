@@ -190,7 +190,7 @@ class To(TestCase):
 
     def test_bad_usage(self):
         for words in (["--to", "db"], ["--to", "udp://db:53"], ["--to", ""], ["--to", "db:1", "--exec", "--", "cat"],
-                      ["--to", "db:1", "--send-only"], ["--to", "db:1", "-u"], ["--to", "db:1", "--serve-socks"],
+                      ["--to", "db:1", "--send-only"], ["--to", "tcp://db:1", "-u"], ["--to", "db:1", "--serve-socks"],
                       ["--to", "db:1", "--ca", "x"], ["--ca", "x"], ["--proxy-auth-file", "x"], ["--to", "db:1", "--crlf"],
                       ["--to", "db:1", "--allow-target", "10.0.0.1"]):
             with self.subTest(words=words):
