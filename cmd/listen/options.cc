@@ -24,6 +24,10 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "datagrams have no connections to accept");
+  for (const std::string_view flag : {"broker", "chat"})
+    if (args.has(flag))
+      return usage_error("--" + std::string(flag), endpoint.to_string(),
+                         "it is for connections, not datagrams");
   return {};
 }
 
@@ -121,7 +125,7 @@ Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed
   plan.limits.clients = args.number("max-clients");
   plan.limits.per_host = args.number("per-host");
   plan.keep_open = args.has("keep-open") || args.has("max-accepts") || plan.limits.clients ||
-                   plan.limits.per_host || proxy;
+                   plan.limits.per_host || proxy || args.has("broker") || args.has("chat");
   if (plan.keep_open && args.has("recv"))
     return usage_error("--recv", *args.text("recv"),
                        "one file is for one client; leave out --keep-open and --max-accepts");

@@ -5,6 +5,7 @@
 #include "base/number.h"
 #include "cmd/listen/run.h"
 #include "cmd/transfer_progress.h"
+#include "relay/broker.h"
 #include "relay/exec.h"
 #include "relay/reply.h"
 
@@ -17,7 +18,7 @@ int Run::end_from_outside() {
 namespace {
 
 // What clients get in place of our input and output, if anything.
-std::unique_ptr<Service> make_service(const Run& run, const RelayRules& rules) {
+std::unique_ptr<Service> make_service(Run& run, const RelayRules& rules) {
   if (run.forward) {
     ForwardPlan plan = *run.forward;
     plan.rules = rules;
@@ -26,7 +27,22 @@ std::unique_ptr<Service> make_service(const Run& run, const RelayRules& rules) {
   if (run.program) return std::make_unique<ExecService>(run.loop, *run.program, run.descriptors, rules);
   if (run.app.args.has("echo")) return std::make_unique<ReplyService>(run.loop, Reply::echo, rules);
   if (run.app.args.has("discard")) return std::make_unique<ReplyService>(run.loop, Reply::discard, rules);
+  if (run.app.args.has("broker") || run.app.args.has("chat"))
+    return std::make_unique<Broker>(run.loop, run.ends.stream(), rules, run.app.args.has("chat"),
+                                    [&run](const Error& error) {
+                                      run.fault = error;
+                                      run.loop.stop();
+                                    });
   return nullptr;
+}
+
+// What a person should know of clients who were not served, or not to their end.
+void tell_losses(const App& app, const Server& server, const Service* service) {
+  if (server.over_limits() > 0)
+    app.note(fmt::format("reset because of --max-clients or --per-host: {}", server.over_limits()));
+  const auto* const broker = dynamic_cast<const Broker*>(service);
+  if (broker != nullptr && broker->dropped() > 0)
+    app.note(fmt::format("reset because they were too slow: {}", broker->dropped()));
 }
 
 }  // namespace
@@ -74,8 +90,7 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
     };
   run.loop.run();
   if (run.ended_from_outside()) server.end_now(run.signal == 0);
-  if (server.over_limits() > 0)
-    run.app.note(fmt::format("reset because of --max-clients or --per-host: {}", server.over_limits()));
+  tell_losses(run.app, server, service.get());
   progress.end(run.news.sessions().last());
   return run.ended_from_outside() ? run.end_from_outside() : run.news.end(run.app, ended);
 }
