@@ -1,17 +1,10 @@
 // pier-scan: which ports of which hosts are open, closed, filtered.
-#include <fmt/core.h>
-
 #include <algorithm>
-#include <thread>
+#include <utility>
 
-#include "base/number.h"
-#include "cmd/scan/options.h"
-#include "cmd/scan/output.h"
-#include "cmd/scan/report.h"
-#include "scan/descriptors.h"
-#include "scan/interrupt.h"
-#include "scan/probe_connect.h"
-#include "scan/socket_prober.h"
+#include "cli/app.h"
+#include "cmd/scan/files.h"
+#include "cmd/scan/run.h"
 
 namespace pier {
 namespace {
@@ -33,7 +26,11 @@ constexpr Flag kFlags[] = {
      .value = "I/N",
      .kind = ValueKind::text,
      .group = "What",
-     .brief = "the I-th of N equal parts of the same scan"},
+     .brief = "the I-th of N equal parts of the same scan; auto: by Slurm or Kubernetes"},
+    {.name = "special",
+     .group = "What",
+     .brief = "ask multicast, broadcast and 0.0.0.0/8 addresses too, which no single host answers for"},
+    {.name = "yes", .group = "What", .brief = "do not ask back before a scan of more than 1,048,576 pairs"},
     {.name = "dry-run", .group = "What", .brief = "only say what would be asked, in order; opens no socket"},
     {.name = "connect",
      .group = "How",
@@ -113,12 +110,40 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::file,
      .group = "Output",
      .brief = "write the results there, whole or not at all"},
-    {.name = "progress", .group = "Output", .brief = "say on stderr how far it is"},
+    {.name = "xml",
+     .value = "FILE",
+     .kind = ValueKind::file,
+     .group = "Output",
+     .brief = "write the results in nmap's XML too"},
+    {.name = "checkpoint",
+     .value = "FILE",
+     .kind = ValueKind::file,
+     .group = "Output",
+     .brief = "keep there how far the scan is, for --resume"},
+    {.name = "resume",
+     .value = "FILE",
+     .kind = ValueKind::file,
+     .group = "Output",
+     .brief = "go on with the scan of that checkpoint; needs nothing else"},
+    {.name = "merge",
+     .group = "Output",
+     .brief = "join the records of all shards of a scan: files, not targets"},
+    {.name = "diff",
+     .group = "Output",
+     .brief = "tell what differs between the records of two scans: OLD NEW"},
+    {.name = "progress",
+     .value = "always",
+     .kind = ValueKind::choice,
+     .group = "Output",
+     .brief = "how far it is, on a terminal; =always: elsewhere too, every 5s",
+     .choices = "auto|always",
+     .implied = "auto"},
     kExplainFlag,
     kJsonFlag,
 };
 
-constexpr std::string_view kForms[] = {"[OPTIONS] TARGET…"};
+constexpr std::string_view kForms[] = {"[OPTIONS] TARGET…", "--resume FILE", "--merge [OPTIONS] FILE…",
+                                       "--diff [OPTIONS] OLD NEW"};
 constexpr Example kExamples[] = {
     {"pier-scan 192.0.2.7", "which of the common ports are open"},
     {"pier-scan -p 22,80,8000-8100 db.example 10.0.0.0/24", "these ports of a host and a network"},
@@ -128,6 +153,10 @@ constexpr Example kExamples[] = {
     {"pier-scan web1 web2 -p 1-1024 --expect 22,443", "exit 1 when anything else is open, or these are not"},
     {"pier-scan -u 10.0.0.1", "the common UDP ports; -p T:22,U:53 asks both transports"},
     {"pier-scan 10.0.0.0/8 -p 443 --shard 2/8", "the second of eight machines' parts"},
+    {"pier-scan --merge part*.ndjson", "all parts as one scan, once they are all there"},
+    {"pier-scan 10.0.0.0/16 -p - --checkpoint state -o all",
+     "may be killed; pier-scan --resume state goes on"},
+    {"pier-scan --diff monday.ndjson tuesday.ndjson", "what has opened or closed"},
 };
 constexpr ExitNote kExits[] = {
     {"0", "something is open; --expect: just what was expected"},
@@ -138,7 +167,8 @@ constexpr ExitNote kExits[] = {
 };
 constexpr std::string_view kConflicts[] = {
     "all-states state", "dry-run expect",     "dry-run explain", "dry-run progress",
-    "dry-run state",    "dry-run all-states", "max-open expect",
+    "dry-run state",    "dry-run all-states", "max-open expect", "dry-run checkpoint",
+    "dry-run resume",   "dry-run xml",        "checkpoint xml",  "resume xml",
 };
 
 constexpr Command kCommand{
@@ -151,89 +181,25 @@ constexpr Command kCommand{
     .conflicts = kConflicts,
 };
 
-using scan::Options;
-using scan::Report;
-
-// Between two looks for a signal; a dry run writes millions of lines a second.
-constexpr std::uint64_t kPairsBetweenLooks = 1024;
-
-int dry_run(Report& report, const ProbePlan& plan, Interrupt& interrupt) {
-  for (std::uint64_t i = 0; i < plan.size(); ++i) {
-    if (!report.pair(plan.at(i))) break;
-    if (i % kPairsBetweenLooks == 0 && interrupt.taken()) break;
-  }
-  return report.end_dry_run(plan.size(), interrupt.taken());
-}
-
-std::vector<Family> families_of(const ProbePlan& plan) {
-  std::vector<Family> families;
-  for (const AddressRange& range : plan.targets().addresses().ranges())
-    if (families.empty() || families.back() != range.family) families.push_back(range.family);
-  return families;
-}
-
-// How many probes fit: what was asked for, as far as the descriptor limit goes.
-std::size_t fit_window(const App& app, std::size_t wanted) {
-  const std::size_t room = free_descriptors(raise_descriptor_limit());
-  if (room >= wanted) return wanted;
-  const std::string line = fmt::format("the descriptor limit leaves room for {} probes at a time, not {}",
-                                       format_count(room), format_count(wanted));
-  app.args.has("window") ? app.note(line) : app.detail(line);
-  return room;
-}
-
-// For hosts that answer at once, where asking is all the work there is.
-unsigned threads() {
-  constexpr unsigned kMost = 4;  // more get in each other's way in the kernel's tables of sockets
-  return std::clamp(std::thread::hardware_concurrency(), 1U, kMost);
-}
-
-void explain_roles(StepSink* steps) {
-  if (steps == nullptr) return;
-  steps->step({.call = "roles",
-               .text = "we are the client of every probe: we initiate; a server is whoever waits on the port",
-               .result = "ok",
-               .fields = {{"role", "client"}}});
-}
-
-int probe(const App& app, const Options& options, const ProbePlan& plan, Report& report,
-          Interrupt& interrupt) {
-  ScanLimits limits = options.limits;
-  limits.window = fit_window(app, limits.window);
-  if (options.progress) limits.tick = report.tick();
-  explain_roles(report.steps());
-  auto prober = SocketProber::make({.source = options.source,
-                                    .interrupt_fd = interrupt.fd(),
-                                    .steps = report.steps(),
-                                    .threads = threads()});
-  if (!prober) return app.fail(prober.error());
-  ScanEngine engine(plan, **prober, limits, report, &interrupt);
-  const ScanEnd end = engine.run();
-  return report.end(end, engine.stats(), engine.given_up(), interrupt.taken());
+// These two read files: what is of a scan means nothing to them.
+Result<void> check_reading(const Parsed& args, std::string_view what) {
+  constexpr std::string_view kTheirs[] = {"json", "output", "quiet", "verbose", "color"};
+  for (const Parsed::Given& given : args.given)
+    if (given.flag->name != what && std::ranges::find(kTheirs, given.flag->name) == std::end(kTheirs))
+      return fail(ErrorKind::usage, "--" + std::string(what) + " and --" + std::string(given.flag->name), "",
+                  "the first reads the records of earlier scans, the second is of a scan: give one");
+  return {};
 }
 
 int run(App& app) {
-  const auto options = scan::read_options(app);
-  if (!options) return app.fail(options.error());
-  Report report(app, *options);
-  const auto plan = scan::make_plan(app, *options, report.steps());
-  if (!plan) return app.fail(plan.error());
-  app.detail(fmt::format("{} hosts, {} ports; seed {}", format_count(plan->hosts()),
-                         format_count(plan->ports()), options->seed));
-  if (!options->dry_run)
-    for (const PortProtocol protocol : {PortProtocol::tcp, PortProtocol::udp})
-      if (const auto usable = check_source(options->source, protocol, families_of(*plan));
-          !usable && options->ports.size(protocol) > 0)
-        return app.fail(usable.error());
-  auto output = scan::Output::open(app, app.args.text("output"), !options->dry_run);
-  if (!output) return app.fail(output.error());
-  // After what may wait, for names or for a FIFO's reader: until here a signal ends the program as ever.
-  auto interrupt = Interrupt::catch_signals();
-  if (!interrupt) return app.fail(interrupt.error());
-  report.start(*plan, (*output)->writer(), (*output)->style());
-  const int code =
-      options->dry_run ? dry_run(report, *plan, *interrupt) : probe(app, *options, *plan, report, *interrupt);
-  return (*output)->finish(app, code);
+  using Reader = int (*)(const App&);
+  constexpr std::pair<std::string_view, Reader> kReaders[] = {{"merge", scan::merge}, {"diff", scan::diff}};
+  for (const auto& [flag, read] : kReaders) {
+    if (!app.args.has(flag)) continue;
+    if (const auto fits = check_reading(app.args, flag); !fits) return app.fail(fits.error());
+    return read(app);
+  }
+  return scan::run(app);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "event/resolve.h"
+#include "scan/special.h"
 
 namespace pier::scan {
 namespace {
@@ -82,6 +83,17 @@ Result<void> check_family(const TargetSet& targets, const ProbeSource& source) {
                          from_number(other->family, other->first, other->zone).to_string());
 }
 
+// Nobody answers for these, or everybody: they are not asked unless the user says so. How many there were.
+Result<Uint128> leave_out_special(const App& app, TargetSet& targets) {
+  if (app.args.has("special") || targets.addresses().empty()) return Uint128{0};
+  const IpAddress first = targets.addresses().at(0);
+  const Uint128 left_out = targets.leave_out(special_addresses());
+  if (targets.addresses().empty())
+    return usage_error("target", first.to_string(),
+                       "is " + special_kind(first) + ": --special asks it all the same");
+  return left_out;
+}
+
 NameLookup lookup(const ProbeSource& source, StepSink* steps) {
   return [&source, steps](const std::string& name) {
     const auto family = source.address ? std::optional(source.address->family()) : std::nullopt;
@@ -106,7 +118,7 @@ Result<Options> read_options(const App& app) {
   Options options;
   options.json = args.has("json");
   options.dry_run = args.has("dry-run");
-  options.progress = args.has("progress");
+  options.progress = args.has("progress") && (app.err.redraws || args.text("progress") == "always");
   if (args.operands.empty())
     return fail(ErrorKind::usage, "no target", "",
                 "give names, addresses, prefixes or ranges, @FILE, or - for a list on standard input");
@@ -153,8 +165,14 @@ Result<ProbePlan> make_plan(const App& app, const Options& options, StepSink* st
     return fail(ErrorKind::usage, "no target", "", "the lists that were given are empty");
   auto targets = TargetSet::make(*wanted, *excluded, lookup(options.source, steps));
   if (!targets) return std::unexpected(targets.error());
+  const auto left_out = leave_out_special(app, *targets);
+  if (!left_out) return std::unexpected(left_out.error());
   if (const auto fits = check_family(*targets, options.source); !fits) return std::unexpected(fits.error());
-  return ProbePlan::make(std::move(*targets), options.ports, options.seed, options.shard);
+  auto plan = ProbePlan::make(std::move(*targets), options.ports, options.seed, options.shard);
+  if (plan && *left_out > 0)
+    app.note(to_string(*left_out) +
+             " multicast, broadcast or 0.0.0.0/8 addresses are left out: --special asks them too");
+  return plan;
 }
 
 }  // namespace pier::scan

@@ -1,6 +1,7 @@
 // Where results go: standard output, or a file that appears whole.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,12 +24,22 @@ class Output {
                                                             const std::optional<std::string>& path,
                                                             bool flush_lines);
 
+  // The same for a scan with a checkpoint: of a regular file, what is written so far is kept in
+  // `path`.partial when the scan does not come to its end, and `resume_at` bytes of that are gone on from.
+  [[nodiscard]] static Result<std::unique_ptr<Output>> open_resumable(const App& app,
+                                                                      const std::optional<std::string>& path,
+                                                                      std::uint64_t resume_at);
+
   [[nodiscard]] Writer& writer() { return *writer_; }
+  // The file that stays behind; -1 without one.
+  [[nodiscard]] int partial_fd() const { return partial_.get(); }
   [[nodiscard]] const Style& style() const { return style_; }
 
   // Puts the file in its place. The exit code: `code`, 141 when the reader of standard output has gone, or 2
   // when it could not be written, which is told.
   int finish(const App& app, int code);
+  // What is in `path`.partial stays there, to be gone on from.
+  int leave(const App& app, int code);
 
  private:
   Output() = default;
@@ -37,6 +48,7 @@ class Output {
   std::string path_;  // empty: standard output
   std::optional<AtomicFile> file_;
   Fd device_;
+  Fd partial_;
   std::unique_ptr<Writer> writer_;
 };
 

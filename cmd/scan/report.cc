@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/number.h"
 #include "cmd/session.h"
@@ -13,9 +14,6 @@
 
 namespace pier::scan {
 namespace {
-
-// What most cells need, so that the first rows of a terminal stand under each other.
-const std::vector<std::size_t> kWidths{15, 9, 8, 15, 10};
 
 std::string_view class_of(std::uint16_t port) {
   return to_string(port_class(port));
@@ -34,6 +32,30 @@ std::vector<std::string> addresses(std::span<const IpAddress> all, std::size_t m
   std::vector<std::string> texts;
   for (const IpAddress& address : all.first(std::min(most, all.size()))) texts.push_back(address.to_string());
   return texts;
+}
+
+// As it was typed, but for quotes.
+std::string command_line(const App& app) {
+  std::string line(app.command.name);
+  for (const Parsed::Given& given : app.args.given)
+    line += fmt::format(" --{}{}{}", given.flag->name, given.value.empty() ? "" : "=", given.value);
+  for (const std::string& operand : app.args.operands) line += " " + operand;
+  return line;
+}
+
+NmapXml::Run xml_run(const App& app, const Options& options) {
+  NmapXml::Run run;
+  run.args = command_line(app);
+  run.started = std::time(nullptr);
+  run.tcp_ports = options.ports.size(PortProtocol::tcp);
+  run.udp_ports = options.ports.size(PortProtocol::udp);
+  PortSet tcp = options.ports;
+  tcp.remove(PortProtocol::udp, {0, UINT16_MAX});
+  PortSet udp = options.ports;
+  udp.remove(PortProtocol::tcp, {0, UINT16_MAX});
+  if (run.tcp_ports > 0) run.tcp_services = tcp.to_string(PortProtocol::tcp);
+  if (run.udp_ports > 0) run.udp_services = udp.to_string(PortProtocol::udp);
+  return run;
 }
 
 std::string ending_words(ScanEnd end, std::optional<int> signal) {
@@ -87,18 +109,20 @@ StepSink* Report::steps() {
   return options_.json ? static_cast<StepSink*>(&step_records_) : &explain_;
 }
 
-void Report::start(const ProbePlan& plan, Writer& out, const Style& style) {
+void Report::start(const ProbePlan& plan, Writer& out, const Style& style, bool resumed, bool goes_on) {
   out_ = &out;
   plan_ = &plan;
-  rows_.emplace(out, style, kWidths);
+  rows_.emplace(out, style, kRowWidths);
+  if (app_.args.has("xml")) xml_.emplace(xml_run(app_, options_));
   scope_ =
       fmt::format("scanning {} host{} × {} port{}  ", format_count(plan.hosts()),
                   plan.hosts() == 1 ? "" : "s", format_count(plan.ports()), plan.ports() == 1 ? "" : "s");
-  if (!options_.json) return;
+  if (!options_.json || goes_on) return;
   JsonObject record("start");
   record.number("schema", 1)
       .text("program", app_.command.name)
       .text("version", PIER_VERSION)
+      .text("run", plan.run_id())
       .number("seed", options_.seed)
       .text("shard", fmt::format("{}/{}", options_.shard.index, options_.shard.count))
       .number("hosts", plan.hosts())
@@ -110,6 +134,7 @@ void Report::start(const ProbePlan& plan, Writer& out, const Style& style) {
   else
     record.null("retries");
   record.real("probe_timeout", seconds(options_.limits.timeout));
+  if (resumed) record.boolean("resumed", true);
   out_->line(record.str());
   step_records_.begin();
 }
@@ -123,11 +148,20 @@ void Report::show(PortResult result) {
     rows_->row(port_cells(result, service, class_of(result.port)));
 }
 
+bool Report::drifts(const PortResult& result) const {
+  return options_.expected &&
+         (result.state == PortState::open) != options_.expected->contains(result.protocol, result.port);
+}
+
+std::uint64_t Report::drift_of(std::span<const PortResult> results) const {
+  return static_cast<std::uint64_t>(
+      std::ranges::count_if(results, [this](const PortResult& result) { return drifts(result); }));
+}
+
 void Report::compare(const PortResult& result) {
-  const bool open = result.state == PortState::open;
-  if (!options_.expected || open == options_.expected->contains(result.protocol, result.port)) return;
+  if (!drifts(result)) return;
   ++drift_;
-  const std::string_view change = open ? "unexpected" : "missing";
+  const std::string_view change = result.state == PortState::open ? "unexpected" : "missing";
   PortResult named = result;
   named.host = plan_->targets().host_of(result.address);
   if (options_.json)
@@ -139,7 +173,13 @@ void Report::compare(const PortResult& result) {
 bool Report::result(const PortResult& result) {
   if (result.state == PortState::error && first_error_.empty())
     first_error_ = SocketAddress(result.address, result.port).to_string() + ": " + result.reason;
-  if (options_.shown.contains(result.state)) {
+  const bool shown = options_.shown.contains(result.state);
+  if (xml_) {
+    PortResult named = result;
+    named.host = plan_->targets().host_of(result.address);
+    xml_->add(named, service_of(result.protocol, result.port), shown);
+  }
+  if (shown) {
     progress_.erase();
     show(result);
   }
@@ -148,6 +188,7 @@ bool Report::result(const PortResult& result) {
 }
 
 bool Report::crowded(const CrowdedHost& host) {
+  if (xml_) xml_->add(host, plan_->targets().host_of(host.address));
   if (!options_.shown.contains(host.suspect ? PortState::suspect : PortState::open)) return out_->ok();
   progress_.erase();
   if (options_.json)
@@ -205,14 +246,23 @@ int Report::end(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> 
     JsonObject record("summary");
     record.boolean("complete", end == ScanEnd::complete && given_up.empty());
     if (!given_up.empty()) record.texts("given_up", addresses(given_up, given_up.size()));
-    add_stats(record, stats);
+    add_stats(record, stats, stats.estimated_loss(), stats.estimated_missed());
     if (options_.expected) record.number("drift", drift_);
     out_->line(record.number("exit", code).str());
   }
-  if (end == ScanEnd::unwanted) return code;
-  if (!first_error_.empty())
-    app_.note(fmt::format("not asked, by a fault of this host, in {} cases; the first: {}",
-                          format_count(stats.count(PortState::error)), first_error_));
+  note_end(end, stats, given_up, signal);
+  return code;
+}
+
+int Report::end_to_be_resumed(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> given_up,
+                              std::optional<int> signal) {
+  progress_.erase();
+  note_end(end, stats, given_up, signal);
+  return exit_code(end, stats, signal);
+}
+
+void Report::note_end(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> given_up,
+                      std::optional<int> signal) {
   std::string ending = ending_words(end, signal);
   if (!given_up.empty()) {
     ending = end == ScanEnd::complete ? "incomplete: gave up on" : ending + "; gave up on";
@@ -220,14 +270,22 @@ int Report::end(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> 
     if (given_up.size() > kMostNamed)
       ending += fmt::format(" and {} more", format_count(given_up.size() - kMostNamed));
   }
+  ending_ = end == ScanEnd::complete && given_up.empty() ? "" : ending;
+  if (end == ScanEnd::unwanted) return;
+  if (!first_error_.empty())
+    app_.note(fmt::format("not asked, by a fault of this host, in {} cases; the first: {}",
+                          format_count(stats.count(PortState::error)), first_error_));
   if (stats.suspects > 0 && !options_.shown.contains(PortState::suspect))
     app_.note(
         fmt::format("{} host{} on ports where nobody should listen: no port of {} is called open "
                     "(--state suspect shows them)",
                     format_count(stats.suspects), stats.suspects == 1 ? " answers" : "s answer",
                     stats.suspects == 1 ? "it" : "theirs"));
-  app_.note(summary_line(stats, ending));
-  return code;
+  app_.note(summary_line(stats, stats.estimated_missed(), ending));
+}
+
+void Report::write_xml(Writer& out, const ScanStats& stats) const {
+  xml_->write(out, stats, std::time(nullptr), ending_);
 }
 
 int Report::end_dry_run(std::uint64_t pairs, std::optional<int> signal) {

@@ -11,6 +11,7 @@
 #include "cmd/scan/options.h"
 #include "net/step.h"
 #include "out/explain.h"
+#include "out/nmap_xml.h"
 #include "out/progress.h"
 #include "out/text.h"
 #include "out/writer.h"
@@ -28,7 +29,8 @@ class Report final : public ScanObserver {
   [[nodiscard]] StepSink* steps();
 
   // From here on results go to `out`, in `style`: the first record. `out` must outlive the report.
-  void start(const ProbePlan& plan, Writer& out, const Style& style);
+  // `resumed`: it goes on with an earlier run; `goes_on`: in the same output, which has a first record.
+  void start(const ProbePlan& plan, Writer& out, const Style& style, bool resumed, bool goes_on);
   [[nodiscard]] bool result(const PortResult& result) override;
   [[nodiscard]] bool crowded(const CrowdedHost& host) override;
   void progress(const ScanStats& stats) override;
@@ -42,6 +44,20 @@ class Report final : public ScanObserver {
   // `given_up`: hosts that were not asked to the end.
   int end(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> given_up,
           std::optional<int> signal);
+  // The same without a summary in the output, which has not come to its end.
+  int end_to_be_resumed(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> given_up,
+                        std::optional<int> signal);
+  // The exit code of a scan that came to its end.
+  [[nodiscard]] int exit_code_of(const ScanStats& stats) const {
+    return exit_code(ScanEnd::complete, stats, std::nullopt);
+  }
+  // Of --expect: so far, and what these results would add.
+  [[nodiscard]] std::uint64_t drift() const { return drift_; }
+  [[nodiscard]] std::uint64_t drift_of(std::span<const PortResult> results) const;
+  // Goes on counting where an earlier run was.
+  void restore(const Checkpoint& checkpoint) { drift_ = checkpoint.drift; }
+  // After end(), where --xml asks for it: the whole document.
+  void write_xml(Writer& out, const ScanStats& stats) const;
   int end_dry_run(std::uint64_t pairs, std::optional<int> signal);
 
  private:
@@ -61,7 +77,10 @@ class Report final : public ScanObserver {
   };
 
   void show(PortResult result);
+  [[nodiscard]] bool drifts(const PortResult& result) const;
   void compare(const PortResult& result);
+  void note_end(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> given_up,
+                std::optional<int> signal);
   [[nodiscard]] int exit_code(ScanEnd end, const ScanStats& stats, std::optional<int> signal) const;
 
   const App& app_;
@@ -75,7 +94,9 @@ class Report final : public ScanObserver {
   std::uint64_t drift_ = 0;
   std::string first_error_;
   const ProbePlan* plan_ = nullptr;
-  std::string scope_;  // "scanning 254 hosts × 120 ports", of the progress line
+  std::optional<NmapXml> xml_;
+  std::string ending_;  // why it is incomplete; empty when it is not
+  std::string scope_;   // "scanning 254 hosts × 120 ports", of the progress line
 };
 
 }  // namespace pier::scan

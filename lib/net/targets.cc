@@ -69,6 +69,12 @@ Result<TargetSet> TargetSet::make(const TargetSpec& wanted, const TargetSpec& ex
   return set;
 }
 
+Uint128 TargetSet::leave_out(const AddressSet& set) {
+  const Uint128 before = addresses_.size();
+  addresses_ = addresses_.without(set);
+  return before - addresses_.size();
+}
+
 std::string TargetSet::host_of(const IpAddress& address) const {
   const auto name = names_.find(address);
   return name == names_.end() ? address.to_string() : name->second;

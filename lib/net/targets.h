@@ -40,6 +40,8 @@ using NameLookup = std::function<Result<std::vector<IpAddress>>(const std::strin
 class TargetSet {
  public:
   TargetSet() = default;
+  TargetSet(AddressSet addresses, std::map<IpAddress, std::string> names)
+      : addresses_(std::move(addresses)), names_(std::move(names)) {}
   // Looks up every name of both and keeps all their addresses; those of `excluded` win. Where several names
   // have one address, it goes by the first. Fails with the lookup's error as soon as one name does: a list is
   // never shortened silently.
@@ -47,6 +49,9 @@ class TargetSet {
                                               const NameLookup& lookup);
 
   [[nodiscard]] const AddressSet& addresses() const { return addresses_; }
+  // Takes these out. How many of them were in it.
+  Uint128 leave_out(const AddressSet& set);
+  [[nodiscard]] const std::map<IpAddress, std::string>& names() const { return names_; }
   // The name it was given by, or the address as text.
   [[nodiscard]] std::string host_of(const IpAddress& address) const;
 

@@ -93,14 +93,15 @@ JsonObject drift_record(const PortResult& result, std::string_view change) {
   return record;
 }
 
-void add_stats(JsonObject& summary, const ScanStats& stats) {
+void add_stats(JsonObject& summary, const ScanStats& stats, std::optional<double> loss,
+               std::optional<double> missed) {
   summary.number("pairs", stats.pairs)
       .number("probes", stats.probes)
       .number("answers", stats.answers)
       .number("retries", stats.retries)
       .number("late_answers", stats.late_answers);
-  add_share(summary, "estimated_loss", stats.estimated_loss());
-  add_share(summary, "estimated_missed", stats.estimated_missed());
+  add_share(summary, "estimated_loss", loss);
+  add_share(summary, "estimated_missed", missed);
   summary.number("checks", stats.checks)
       .number("checks_lost", stats.checks_lost)
       .number("canaries", stats.canaries)
@@ -111,7 +112,7 @@ void add_stats(JsonObject& summary, const ScanStats& stats) {
   summary.real("elapsed", seconds(stats.elapsed));
 }
 
-std::string summary_line(const ScanStats& stats, std::string_view ending) {
+std::string summary_line(const ScanStats& stats, std::optional<double> missed, std::string_view ending) {
   std::string line =
       fmt::format("{}, {} ({} up), {} open", counted(stats.probes, "probe"), counted(stats.hosts, "host"),
                   format_count(stats.hosts_up), format_count(stats.count(PortState::open)));
@@ -121,8 +122,7 @@ std::string summary_line(const ScanStats& stats, std::string_view ending) {
       line += fmt::format(", {} {}", format_count(stats.count(state)), to_string(state));
   line += fmt::format(", {} retransmitted", format_count(stats.retries));
   if (stats.late_answers > 0) line += fmt::format(", {} answered late", format_count(stats.late_answers));
-  if (stats.answers > 0)
-    line += fmt::format(": estimated missed {} of open ports", percent(stats.estimated_missed()));
+  if (stats.answers > 0) line += fmt::format(": estimated missed {} of open ports", percent(missed));
   return line + fmt::format("; {}; {}", ending, format_duration(stats.elapsed));
 }
 

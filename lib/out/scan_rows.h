@@ -24,12 +24,17 @@ namespace pier {
 [[nodiscard]] std::vector<std::string> drift_cells(const PortResult& result, std::string_view change);
 [[nodiscard]] JsonObject drift_record(const PortResult& result, std::string_view change);
 
-// Adds the scan's numbers to the summary record.
-void add_stats(JsonObject& summary, const ScanStats& stats);
+// What most cells need, so that the first rows of a terminal stand under each other.
+inline const std::vector<std::size_t> kRowWidths{15, 9, 8, 15, 10};
+
+// Adds the scan's numbers to the summary record; the estimates are nullopt where nothing tells.
+void add_stats(JsonObject& summary, const ScanStats& stats, std::optional<double> loss,
+               std::optional<double> missed);
 
 // "30,480 probes, 254 hosts (61 up), 43 open, 112 retransmitted, 2 answered late: estimated missed 0.01% of
 // open ports; complete; 4.80 s". `ending` is "complete" or why it is not.
-[[nodiscard]] std::string summary_line(const ScanStats& stats, std::string_view ending);
+[[nodiscard]] std::string summary_line(const ScanStats& stats, std::optional<double> missed,
+                                       std::string_view ending);
 
 // "▕██████    ▏ 62%  18,900 probes  4,120/s  window 512  rtt 0.3 ms  41 open  est. missed 0.0%  ETA 3.0 s"
 [[nodiscard]] std::string progress_line(const ScanStats& stats);

@@ -31,11 +31,16 @@ ScanEngine::ScanEngine(const ProbePlan& plan, Prober& prober, const ScanLimits& 
 }
 
 ScanEnd ScanEngine::run() {
+  if (limits_.journal != nullptr) {
+    desk_.keep();
+    if (!journal(false)) return ScanEnd::unwanted;
+  }
   ScanEnd end = work();
   if (end != ScanEnd::unwanted)
     for (auto& [key, host] : hosts_)
       if (!desk_.finish(host)) end = ScanEnd::unwanted;
   stats_.elapsed = now() - started_;
+  if (end != ScanEnd::unwanted && !journal(end == ScanEnd::complete)) end = ScanEnd::unwanted;
   return end;
 }
 
@@ -58,6 +63,7 @@ ScanEnd ScanEngine::work() {
     const TimePoint when = now();
     stats_.elapsed = when - started_;
     stats_.window = window_.size();
+    if (limits_.journal != nullptr && limits_.journal->due(when) && !journal(false)) return ScanEnd::unwanted;
     if (limits_.tick && when >= next_tick_) {
       observer_.progress(stats_);
       next_tick_ = when + *limits_.tick;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "scan/checkpoint.h"
 #include "scan/host_state.h"
 #include "scan/interrupt.h"
 #include "scan/pace.h"
@@ -32,6 +33,7 @@ struct ScanLimits {
   std::optional<std::uint64_t> max_open = {};  // see ResultDesk
   bool canaries = true;                        // tell hosts that answer everywhere
   std::uint64_t seed = 0;                      // of the canaries' ports
+  ScanJournal* journal = nullptr;              // is left the progress; must outlive the engine
 };
 
 enum class ScanEnd : std::uint8_t {
@@ -55,6 +57,9 @@ class ScanEngine {
   // more, and again and more slowly as long as the last time round found something (or nothing has answered
   // at all: then twice), at most kMostRounds times.
   ScanEnd run();
+
+  // Before run(): goes on where another engine of the same plan was.
+  void restore(const ScanProgress& progress);
   static constexpr unsigned kMostRounds = 10;
 
   [[nodiscard]] const ScanStats& stats() const { return stats_; }
@@ -78,6 +83,10 @@ class ScanEngine {
 
   [[nodiscard]] ScanEnd work();
   [[nodiscard]] bool nothing_left() const;
+
+  // engine_progress.cc: for another one to go on with.
+  [[nodiscard]] ScanProgress progress() const;
+  [[nodiscard]] bool journal(bool complete);
 
   // engine_queue.cc: what to ask next.
   [[nodiscard]] HostState& host_of(const Pair& pair);

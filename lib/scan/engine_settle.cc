@@ -44,6 +44,7 @@ constexpr double kLeastShare = 0.1;
 bool ScanEngine::settle(const ProbeEnd& end) {
   const Question question = asked_[end.tag];
   free_tags_.push_back(end.tag);
+  asked_[end.tag].host = nullptr;
   HostState& host = *question.host;
   const Judgement& judgement = end.judgement;
   --host.in_flight;
@@ -259,7 +260,8 @@ bool ScanEngine::report(const Question& question, const Judgement& judgement, st
                            .state = judgement.state,
                            .reason = std::move(reason),
                            .rtt = rtt,
-                           .tries = tries});
+                           .tries = tries,
+                           .index = question.waiting.index});
 }
 
 }  // namespace pier

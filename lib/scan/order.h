@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -44,8 +46,16 @@ struct Shard {
   std::uint64_t index = 1;  // from 1 to count
   std::uint64_t count = 1;
 
-  // "2/8". A usage error otherwise.
+  // "2/8"; or "auto", what the job scheduler says of this task (see from_scheduler). A usage error otherwise.
   [[nodiscard]] static Result<Shard> parse(std::string_view text);
+
+  // Looks up variables of the environment.
+  using Lookup = std::function<const char*(const char* name)>;
+  // The number and count of this task in a Slurm array job (sbatch(1): SLURM_ARRAY_TASK_ID, _MIN, _STEP and
+  // _COUNT) or of this pod in an indexed Kubernetes job (JOB_COMPLETION_INDEX, from 0; the count, which
+  // Kubernetes does not tell, is JOB_COMPLETION_COUNT, JOB_COMPLETIONS or the second word of "auto/8").
+  // `text` is what was given.
+  [[nodiscard]] static Result<Shard> from_scheduler(std::string_view text, const Lookup& lookup);
 
   // How many of `total` positions are in this part, and the i-th of them.
   [[nodiscard]] std::uint64_t size(std::uint64_t total) const {

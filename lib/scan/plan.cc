@@ -1,8 +1,48 @@
 #include "scan/plan.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 namespace pier {
+namespace {
+
+// FNV-1a, 64 bits: for telling apart, not for trust.
+class Fingerprint {
+ public:
+  void add(std::uint64_t value) {
+    for (int i = 0; i < 8; ++i) hash_ = (hash_ ^ (value >> (8 * i) & 0xff)) * 0x100000001b3U;
+  }
+  void add(Uint128 value) {
+    add(static_cast<std::uint64_t>(value >> 64));
+    add(static_cast<std::uint64_t>(value));
+  }
+  [[nodiscard]] std::string hex() const { return fmt::format("{:016x}", hash_); }
+
+ private:
+  std::uint64_t hash_ = 0xcbf29ce484222325U;
+};
+
+}  // namespace
+
+ProbePlan::ProbePlan(TargetSet targets, std::vector<Port> ports, std::uint64_t hosts, std::uint64_t seed,
+                     Shard shard)
+    : targets_(std::move(targets)),
+      ports_(std::move(ports)),
+      hosts_(hosts),
+      order_(hosts * ports_.size(), seed),
+      shard_(shard) {
+  Fingerprint print;
+  for (const AddressRange& range : targets_.addresses().ranges()) {
+    print.add(static_cast<std::uint64_t>(range.family));
+    print.add(range.first);
+    print.add(range.last);
+  }
+  for (const Port& port : ports_) print.add(port.number | static_cast<std::uint64_t>(port.protocol) << 16);
+  print.add(seed);
+  print.add(shard_.count);
+  run_id_ = print.hex();
+}
 
 Result<ProbePlan> ProbePlan::make(TargetSet targets, const PortSet& ports, std::uint64_t seed, Shard shard) {
   std::vector<Port> numbers;

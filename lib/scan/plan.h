@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -34,6 +35,9 @@ class ProbePlan {
   // Of the whole scan, every shard of it.
   [[nodiscard]] std::uint64_t hosts() const { return hosts_; }
   [[nodiscard]] std::uint64_t ports() const { return ports_.size(); }
+  // The same for the same hosts, ports, seed and number of shards, and hardly ever for others: the shards of
+  // one run know each other by it. 16 hexadecimal digits.
+  [[nodiscard]] const std::string& run_id() const { return run_id_; }
   // Whether this port is asked.
   [[nodiscard]] bool asks(std::uint16_t port, PortProtocol protocol) const;
   // One host, and one transport.
@@ -45,18 +49,14 @@ class ProbePlan {
     PortProtocol protocol;
     friend auto operator<=>(const Port&, const Port&) = default;
   };
-  ProbePlan(TargetSet targets, std::vector<Port> ports, std::uint64_t hosts, std::uint64_t seed, Shard shard)
-      : targets_(std::move(targets)),
-        ports_(std::move(ports)),
-        hosts_(hosts),
-        order_(hosts * ports_.size(), seed),
-        shard_(shard) {}
+  ProbePlan(TargetSet targets, std::vector<Port> ports, std::uint64_t hosts, std::uint64_t seed, Shard shard);
 
   TargetSet targets_;
   std::vector<Port> ports_;  // ascending
   std::uint64_t hosts_;
   Permutation order_;
   Shard shard_;
+  std::string run_id_;
 };
 
 }  // namespace pier

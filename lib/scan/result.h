@@ -40,6 +40,7 @@ struct PortResult {
   std::string reason;           // "syn-ack", "refused", "no answer", "icmp 3/13 (…)"
   std::optional<Duration> rtt;  // from the probe that was answered to its answer
   unsigned tries = 1;           // probes sent for it
+  std::uint64_t index = 0;      // of the pair, in the plan
 };
 
 // A host of which more ports are open than anyone wants to read (--max-open).

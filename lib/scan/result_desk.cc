@@ -54,7 +54,17 @@ bool ResultDesk::pass_on(const HostState& host, PortResult result) {
     result.reason += ", as on ports where nobody should listen";
   }
   ++stats_.states[static_cast<std::size_t>(result.state)];
+  if (keep_) {
+    kept_.push_back(std::move(result));
+    return true;
+  }
   return observer_.result(result);
+}
+
+bool ResultDesk::pass_kept() {
+  for (const PortResult& result : std::exchange(kept_, {}))
+    if (!observer_.result(result)) return false;
+  return true;
 }
 
 }  // namespace pier

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "scan/host_state.h"
 #include "scan/result.h"
@@ -37,6 +39,11 @@ class ResultDesk {
   // What is still held: at the end of the scan, however that came.
   [[nodiscard]] bool finish(HostState& host);
 
+  // From now on results are kept until pass_kept(): a journal wants to come between.
+  void keep() { keep_ = true; }
+  [[nodiscard]] bool pass_kept();
+  [[nodiscard]] std::span<const PortResult> kept() const { return kept_; }
+
  private:
   [[nodiscard]] bool pass_on(const HostState& host, PortResult result);
   [[nodiscard]] bool release(HostState& host);
@@ -44,6 +51,8 @@ class ResultDesk {
   ScanStats& stats_;
   ScanObserver& observer_;
   std::optional<std::uint64_t> max_open_;
+  bool keep_ = false;
+  std::vector<PortResult> kept_;
 };
 
 }  // namespace pier

@@ -8,54 +8,11 @@ import subprocess
 import threading
 
 import harness
-from harness import CLOSED, PTY, SAFETY, TestCase, need_ipv6, need_program, need_root, reset, run, wait_until
-
-LOOPBACK = "127.0.0.1"
-
-
-class ScanCase(TestCase):
-    def scan(self, *words, **options):
-        return run(["pier-scan", *map(str, words)], **options)
-
-    def spawn_scan(self, *words, **options):
-        return self.spawn(["pier-scan", *map(str, words)], **options)
-
-    def open_port(self, address=LOOPBACK):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return self.raw_listener(family, address=(address, 0)).getsockname()[1]
-
-    def closed_port(self, address=LOOPBACK):
-        """Ours, so that nobody else can open it, and refusing: bound without listening."""
-        sock = self.enterContext(socket.socket())
-        sock.bind((address, 0))
-        return sock.getsockname()[1]
-
-    def silent_port(self):
-        """A listener whose queue is full: further SYNs are dropped, as by a firewall."""
-        sock = self.enterContext(socket.socket())
-        sock.bind((LOOPBACK, 0))
-        sock.listen(0)
-        for _ in range(4):
-            filler = self.enterContext(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(sock.getsockname())
-        return sock.getsockname()[1]
-
-    def records(self, done):
-        """Of --json: the start, the records between, and the summary. Every line must be an object."""
-        records = [json.loads(line) for line in done.lines]
-        self.assertEqual((records[0]["type"], records[0]["schema"]), ("start", 1))
-        self.assertEqual(records[-1]["type"], "summary")
-        self.assertNotIn("start", [r["type"] for r in records[1:]])
-        self.assertNotIn("summary", [r["type"] for r in records[:-1]])
-        return records[0], records[1:-1], records[-1]
-
-    def states(self, done):
-        _, ports, _ = self.records(done)
-        return {(r["addr"], r["port"]): r["state"] for r in ports if r["type"] == "port"}
+from harness import CLOSED, PTY, SAFETY, need_ipv6, need_program, need_root, reset, run, wait_until
+from scan_case import LOOPBACK, ScanTestCase
 
 
-class Verdicts(ScanCase):
+class Verdicts(ScanTestCase):
     def test_an_open_port_is_a_row_of_six_cells(self):
         port = self.open_port()
         done = self.scan("-p", port, LOOPBACK)
@@ -129,7 +86,7 @@ class Verdicts(ScanCase):
 
     def test_a_fault_of_this_host_is_an_error_never_closed(self):
         # TCP has no broadcast: connect(2) itself refuses, and no packet is sent.
-        done = self.scan("--json", "--all-states", "-p", "80,81", "255.255.255.255")
+        done = self.scan("--json", "--all-states", "--special", "-p", "80,81", "255.255.255.255")
         _, records, _ = self.records(done)
         self.assertEqual(done.code, 3, done)
         self.assertEqual({r["state"] for r in records}, {"error"})
@@ -171,7 +128,7 @@ class Verdicts(ScanCase):
         self.assertNotIn("descriptor limit", done.err)
 
 
-class Targets(ScanCase):
+class Targets(ScanTestCase):
     def test_every_address_of_a_name_is_asked_and_keeps_it(self):
         port = self.open_port()
         _, records, summary = self.records(self.scan("--json", "--all-states", "-p", port, "localhost"))
@@ -219,7 +176,7 @@ class Targets(ScanCase):
         self.assertEqual(program.wait().text, "10.0.0.1\t80/tcp\n")
 
 
-class Usage(ScanCase):
+class Usage(ScanTestCase):
     def test_bad_words_are_one_line_and_2(self):
         rows = [
             ([], ["no target"]),
@@ -270,7 +227,7 @@ class Usage(ScanCase):
             self.assertIn(default, text)
 
 
-class Datagrams(ScanCase):
+class Datagrams(ScanTestCase):
     def server(self, answer):
         """A UDP server of ours whose answer to each datagram is answer(datagram), or none."""
         sock = self.raw_listener(kind=socket.SOCK_DGRAM)
@@ -338,7 +295,7 @@ class Datagrams(ScanCase):
         self.assertIn("UDP has no connection", err)
 
 
-class Order(ScanCase):
+class Order(ScanTestCase):
     def test_a_dry_run_prints_the_pairs_of_the_scan_in_its_order(self):
         words = ["-p", "1-50", LOOPBACK, "--seed", "5"]
         planned = self.scan("--dry-run", *words).lines
@@ -394,7 +351,7 @@ class Order(ScanCase):
         self.assertNotIn("(", trace.read_text().replace("+++", ""), "a socket call was made")
 
 
-class Ends(ScanCase):
+class Ends(ScanTestCase):
     SLOW = ["--json", "--all-states", "--rate", "200", "-p", "1-20000", LOOPBACK]
 
     def interrupted(self, number):
@@ -462,7 +419,7 @@ class Ends(ScanCase):
         self.assertTrue(program.running())
 
 
-class Outputs(ScanCase):
+class Outputs(ScanTestCase):
     def test_a_file_appears_whole_at_the_end(self):
         target = self.tmp() / "scan.ndjson"
         target.write_text("old")
@@ -542,7 +499,7 @@ class Outputs(ScanCase):
         self.assertEqual(summary["drift"], 3)
 
 
-class Explained(ScanCase):
+class Explained(ScanTestCase):
     def test_the_steps_of_each_socket_in_order(self):
         port = self.open_port()
         done = self.scan("--explain", "-p", port, LOOPBACK)
@@ -559,7 +516,7 @@ class Explained(ScanCase):
         self.assertEqual(done_kinds := {r["type"] for r in records}, {"step", "port"}, done_kinds)
 
 
-class Source(ScanCase):
+class Source(ScanTestCase):
     def peer_of(self, *words):
         """Who the listener saw."""
         listener = self.raw_listener()

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
+#include <set>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -113,11 +116,58 @@ TEST(Shard, PartsAreDisjointAndComplete) {
 TEST(Shard, Parses) {
   EXPECT_EQ(Shard::parse("2/8")->index, 2U);
   EXPECT_EQ(Shard::parse("2/8")->count, 8U);
-  for (const char* text : {"", "/", "0/2", "3/2", "1/0", "1", "1/", "/2", "a/2", "1/2/3", "-1/2", "auto"}) {
+  for (const char* text :
+       {"", "/", "0/2", "3/2", "1/0", "1", "1/", "/2", "a/2", "1/2/3", "-1/2", "automatic"}) {
     const auto shard = Shard::parse(text);
     ASSERT_FALSE(shard) << text;
     EXPECT_NE(shard.error().message().find(quoted(text)), std::string::npos);
   }
+}
+
+Result<Shard> scheduled(std::map<std::string, std::string> variables, std::string_view text = "auto") {
+  return Shard::from_scheduler(text, [&](const char* name) {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  });
+}
+
+TEST(Shard, IsWhatSlurmSaysOfTheTask) {
+  for (const std::uint64_t first : {0U, 1U, 7U}) {
+    for (const std::uint64_t step : {1U, 3U}) {
+      for (std::uint64_t i = 0; i < 4; ++i) {
+        const auto shard = scheduled({{"SLURM_ARRAY_TASK_ID", std::to_string(first + i * step)},
+                                      {"SLURM_ARRAY_TASK_COUNT", "4"},
+                                      {"SLURM_ARRAY_TASK_MIN", std::to_string(first)},
+                                      {"SLURM_ARRAY_TASK_STEP", std::to_string(step)}});
+        ASSERT_TRUE(shard);
+        EXPECT_EQ(shard->index, i + 1);
+        EXPECT_EQ(shard->count, 4U);
+      }
+    }
+  }
+  EXPECT_FALSE(scheduled(
+      {{"SLURM_ARRAY_TASK_ID", "9"}, {"SLURM_ARRAY_TASK_COUNT", "3"}, {"SLURM_ARRAY_TASK_MIN", "1"}}));
+  EXPECT_FALSE(scheduled({{"SLURM_ARRAY_TASK_ID", "1"}}));
+}
+
+TEST(Shard, WithoutTheFirstTaskThePartsOfAnArrayAreDisjointAllTheSame) {
+  for (const int first : {0, 1}) {
+    std::set<std::uint64_t> seen;
+    for (int id = first; id < first + 5; ++id)
+      seen.insert(
+          scheduled({{"SLURM_ARRAY_TASK_ID", std::to_string(id)}, {"SLURM_ARRAY_TASK_COUNT", "5"}})->index);
+    EXPECT_EQ(seen.size(), 5U);
+  }
+  EXPECT_EQ(scheduled({{"SLURM_ARRAY_TASK_ID", "2"}, {"SLURM_ARRAY_TASK_COUNT", "5"}})->index, 2U);
+}
+
+TEST(Shard, IsWhatKubernetesSaysOfThePod) {
+  EXPECT_EQ(scheduled({{"JOB_COMPLETION_INDEX", "0"}, {"JOB_COMPLETIONS", "3"}})->index, 1U);
+  EXPECT_EQ(scheduled({{"JOB_COMPLETION_INDEX", "2"}}, "auto/3")->index, 3U);
+  EXPECT_FALSE(scheduled({{"JOB_COMPLETION_INDEX", "2"}}));
+  EXPECT_FALSE(scheduled({{"JOB_COMPLETION_INDEX", "3"}}, "auto/3"));
+  EXPECT_FALSE(scheduled({{"JOB_COMPLETION_INDEX", "x"}}, "auto/3"));
+  EXPECT_FALSE(scheduled({}));
 }
 
 }  // namespace
