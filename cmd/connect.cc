@@ -4,6 +4,7 @@
 #include "cmd/connect/events.h"
 #include "cmd/connect/flags.h"
 #include "cmd/connect/run.h"
+#include "cmd/connect/show_cert.h"
 #include "cmd/connect/tls.h"
 #include "cmd/connect/way.h"
 #include "cmd/session_flags.h"
@@ -25,6 +26,7 @@ constexpr Flag kFlags[] = {
     client::flag::kProxy,
     client::flag::kProxyAuthFile,
     client::flag::kSendProxy,
+    client::flag::kStarttls,
     client::flag::kCheck,
     client::flag::kWait,
     client::flag::kStable,
@@ -68,10 +70,13 @@ constexpr Flag kFlags[] = {
     flag::kAlpn,
     flag::kCert,
     flag::kKey,
+    flag::kShowCert,
     flag::kSummary,
     flag::kEvents,
     kExplainFlag,
-    {.name = "json", .group = "Output", .brief = "with --check: one JSON object a line (NDJSON)"},
+    {.name = "json",
+     .group = "Output",
+     .brief = "with --check or --show-cert: one JSON object a line (NDJSON)"},
 };
 
 constexpr std::string_view kForms[] = {"[OPTIONS] HOST PORT", "[OPTIONS] ENDPOINT",
@@ -104,6 +109,24 @@ constexpr std::string_view kConflicts[] = {
     "ipv4 ipv6",
     "udp tls",
     "insecure ca pin",
+    "insecure show-cert",
+    "udp show-cert",
+    "show-cert check",
+    "show-cert until-closed",
+    "show-cert stable",
+    "show-cert expect",
+    "show-cert exec",
+    "show-cert sh-exec",
+    "show-cert send",
+    "show-cert recv",
+    "show-cert send-only",
+    "show-cert recv-only",
+    "show-cert summary",
+    "show-cert hex-dump",
+    "show-cert progress",
+    "show-cert limit-rate",
+    "show-cert crlf",
+    "show-cert fastopen",
     "send-only recv-only",
     "unix source-port",
     "check send-only",
@@ -129,6 +152,8 @@ constexpr std::string_view kConflicts[] = {
     "fastopen unix",
     "fastopen proxy",
     "fastopen send-proxy",
+    "fastopen starttls",
+    "udp starttls",
     "mptcp udp",
     "mptcp unix",
     "mptcp fastopen",
@@ -193,7 +218,9 @@ int run(App& app) {
     loop.stop();
   });
   note_cut_buffers(app, plan->dials.front().connect.options);
-  if (const auto made = client::prepare_tls(run, *plan); !made) return run.news.end(app, made.error());
+  TlsReport report;
+  if (const auto made = client::prepare_tls(run, *plan, report); !made)
+    return run.news.end(app, made.error());
   if (const auto made = client::prepare_way(run, *plan); !made) return run.news.end(app, made.error());
   for (ReachPlan& dial : plan->dials) {
     dial.connect.steps = run.news.steps();
@@ -202,6 +229,7 @@ int run(App& app) {
       run.news.events()->write(client::attempt_record(endpoint, attempt));
     };
   }
+  if (app.args.has("show-cert")) return client::show_cert(run, std::move(plan->dials.front()), report);
   if (plan->checks) return client::check(run, std::move(*plan));
   return client::talk(run, std::move(*plan));
 }

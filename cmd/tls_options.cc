@@ -55,7 +55,8 @@ Result<std::vector<std::string>> protocols_of(const Parsed& args) {
 Result<bool> wants_tls(const Parsed& args, const Endpoint& endpoint) {
   if (endpoint.tls && args.has("starttls"))
     return usage_error("--starttls", endpoint.to_string(), "its scheme asks for TLS from the first byte");
-  if (!endpoint.tls && !args.has("tls") && !args.has("starttls")) return false;
+  const bool asked = args.has("tls") || args.has("starttls") || args.has("show-cert");
+  if (!endpoint.tls && !asked) return false;
   if (is_datagram(endpoint.transport) || args.has("udp"))
     return usage_error("--tls", endpoint.to_string(), "TLS is for streams; DTLS is not spoken");
   return true;
@@ -81,6 +82,7 @@ Result<std::optional<TlsClientPlan>> tls_client_plan(const Parsed& args, bool tl
   auto trust = tls_trust(args);
   if (!trust) return std::unexpected(trust.error());
   TlsClientPlan plan = std::move(*trust);
+  plan.report_only = args.has("show-cert");
   auto files = own_files(args);
   if (!files) return std::unexpected(files.error());
   plan.own = std::move(*files);

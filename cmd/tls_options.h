@@ -57,10 +57,15 @@ inline constexpr Flag kAlpn{.name = "alpn",
 inline constexpr Flag kInsecure{
     .name = "insecure", .group = "TLS", .brief = "do not verify the server; says so on stderr"};
 
+inline constexpr Flag kShowCert{
+    .name = "show-cert",
+    .group = "TLS",
+    .brief = "only shake hands, and tell the server's certificates; implies --tls"};
+
 }  // namespace flag
 
-// Whether an endpoint is spoken to over TLS: by its scheme or by --tls. A usage error where that makes no
-// sense, which is over datagrams.
+// Whether an endpoint is spoken to over TLS: by its scheme, --tls or --show-cert. A usage error where that
+// makes no sense, which is over datagrams.
 [[nodiscard]] Result<bool> wants_tls(const Parsed& args, const Endpoint& endpoint);
 
 // What the options say, nothing being opened. Usage errors: for an option of TLS where there is no TLS, and

@@ -83,9 +83,11 @@ Result<Plan> make_plan(const Parsed& args) {
   if ((args.has("exec") || args.has("sh-exec")) && endpoints->size() > 1)
     return usage_error(args.has("exec") ? "--exec" : "--sh-exec", args.operands.back(),
                        "one endpoint is connected to, not several");
-  if (args.has("json") && !args.has("check"))
+  if (args.has("show-cert") && (endpoints->size() > 1 || args.command_given))
+    return fail(ErrorKind::usage, "--show-cert", "", "it is for one endpoint, and no command");
+  if (args.has("json") && !args.has("check") && !args.has("show-cert"))
     return usage_error("--json", "--json",
-                       "it is for --check; what happens to a connection is told by --events");
+                       "it is for --check and --show-cert; what happens to a connection is told by --events");
   Plan plan;
   plan.checks = args.has("check") || args.has("until-closed") || endpoints->size() > 1 ||
                 (args.command_given && !args.has("exec"));

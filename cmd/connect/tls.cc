@@ -16,7 +16,7 @@ struct Owner {
 
 }  // namespace
 
-Result<void> prepare_tls(const Run& run, Plan& plan) {
+Result<void> prepare_tls(const Run& run, Plan& plan, TlsReport& report) {
   if (!plan.tls) return {};
   auto context = TlsContext::client(*plan.tls);
   if (!context) return std::unexpected(context.error());
@@ -24,7 +24,8 @@ Result<void> prepare_tls(const Run& run, Plan& plan) {
   for (std::size_t i = 0; i < plan.dials.size(); ++i) {
     if (!plan.server_names[i]) continue;
     const auto owner =
-        std::make_shared<Owner>(steps, TlsHandshaker(*context, *plan.server_names[i], steps.get()));
+        std::make_shared<Owner>(steps, TlsHandshaker(*context, *plan.server_names[i], steps.get(),
+                                                     [&report](const TlsReport& shown) { report = shown; }));
     plan.dials[i].handshaker = std::shared_ptr<Handshaker>(owner, &owner->handshaker);
   }
   if (plan.tls->insecure) run.app.note("tls: --insecure: whoever answers is believed; nothing is verified");

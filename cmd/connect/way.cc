@@ -14,6 +14,7 @@
 namespace pier::client {
 namespace {
 
+using Label = NegotiatedPassage::Label;
 using Opening = NegotiatedPassage::Opening;
 
 std::string digest(DigestAlgorithm algorithm, std::string_view text) {
@@ -107,7 +108,8 @@ std::shared_ptr<Passage> Builder::dialogue(const Hop& hop, ProxyTarget target) c
     const auto* const http = dynamic_cast<HttpConnectClient*>(&over);
     return http != nullptr && http->again();
   };
-  return std::make_shared<NegotiatedPassage>(make, hop.name, target.to_string(), run_.news.steps(), again);
+  return std::make_shared<NegotiatedPassage>(make, Label{"proxy", hop.name, target.to_string()},
+                                             run_.news.steps(), again);
 }
 
 // SOCKS 5 for datagrams: the connection stays for as long as they pass, and says where they are to go.
@@ -122,7 +124,8 @@ std::shared_ptr<Passage> Builder::association(const Hop& hop) const {
     *where = dynamic_cast<Socks5Client&>(over).bound();
     return false;
   };
-  return std::make_shared<NegotiatedPassage>(make, hop.name, "datagrams", run_.news.steps(), keep);
+  return std::make_shared<NegotiatedPassage>(make, Label{"proxy", hop.name, "datagrams"}, run_.news.steps(),
+                                             keep);
 }
 
 void Builder::add_proxies(ReachPlan& dial) const {
@@ -143,16 +146,18 @@ void Builder::build(ReachPlan& dial, const std::optional<std::string>& server_na
     const auto header = [version](const SocketAddress& local, const SocketAddress& peer) -> Opening {
       return {write_proxy_header(*version, local, peer), nullptr};
     };
-    dial.passages.push_back(
-        std::make_shared<NegotiatedPassage>(header, "PROXY protocol header", "", run_.news.steps()));
+    dial.passages.push_back(std::make_shared<NegotiatedPassage>(
+        header, Label{"proxy", "PROXY protocol header"}, run_.news.steps()));
   }
   if (const auto protocol = plan_.way.starttls) {
     const auto make = [protocol, name = server_name.value_or("")](const SocketAddress&,
                                                                   const SocketAddress&) -> Opening {
       return {"", make_starttls(*protocol, name)};
     };
-    dial.passages.push_back(std::make_shared<NegotiatedPassage>(make, "STARTTLS " + name_of(dial.endpoint),
-                                                                "", run_.news.steps()));
+    const std::string name =
+        "STARTTLS (" + std::string(starttls_name(*protocol)) + ") " + name_of(dial.endpoint);
+    dial.passages.push_back(
+        std::make_shared<NegotiatedPassage>(make, Label{"starttls", name}, run_.news.steps()));
   }
 }
 

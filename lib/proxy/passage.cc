@@ -35,7 +35,7 @@ class NegotiatedPassage::Dialogue final : public Handshake {
     if (!watch || deadline.never()) return;
     const Duration given = *deadline.at() - now();
     timer_ = loop.timer(deadline, [this, given] {
-      end(fail(ErrorKind::deadline, passage_.name_, "", "no answer in " + format_duration(given)));
+      end(fail(ErrorKind::deadline, passage_.label_.name, "", "no answer in " + format_duration(given)));
     });
   }
 
@@ -97,13 +97,17 @@ class NegotiatedPassage::Dialogue final : public Handshake {
   }
 
   bool failed(std::string why) {
-    end(fail(ErrorKind::failed, passage_.name_, "", why));
+    end(fail(ErrorKind::failed, passage_.label_.name, "", why));
     return false;
   }
 
   [[nodiscard]] Error named(Error error) const {
     constexpr std::string_view kProxy = "proxy";
-    if (error.op.starts_with(kProxy)) error.op.replace(0, kProxy.size(), passage_.name_);
+    const std::string& name = passage_.label_.name;
+    if (name.starts_with(error.op))  // "STARTTLS (smtp)", of "STARTTLS (smtp) mail:25"
+      error.op = name;
+    else if (error.op.starts_with(kProxy))
+      error.op.replace(0, kProxy.size(), name);
     return error;
   }
 
@@ -120,12 +124,12 @@ class NegotiatedPassage::Dialogue final : public Handshake {
 
   void tell(std::string result) const {
     if (passage_.steps_ == nullptr) return;
-    passage_.steps_->step(
-        {.call = "proxy",
-         .fd = stream_->read_fd(),
-         .text = passage_.name_ + (passage_.what_.empty() ? "" : ", asked for " + passage_.what_),
-         .result = std::move(result),
-         .fields = {{"peer", passage_.name_}, {"target", passage_.what_}}});
+    const Label& label = passage_.label_;
+    passage_.steps_->step({.call = label.call,
+                           .fd = stream_->read_fd(),
+                           .text = label.name + (label.what.empty() ? "" : ", asked for " + label.what),
+                           .result = std::move(result),
+                           .fields = {{"peer", label.name}, {"target", label.what}}});
   }
 
   // The last thing done: the callback may destroy this.
@@ -149,13 +153,8 @@ class NegotiatedPassage::Dialogue final : public Handshake {
   bool said_all_ = false;  // the dialogue is over, but for output_
 };
 
-NegotiatedPassage::NegotiatedPassage(Make make, std::string name, std::string what, StepSink* steps,
-                                     Over over)
-    : make_(std::move(make)),
-      name_(std::move(name)),
-      what_(std::move(what)),
-      steps_(steps),
-      over_(std::move(over)) {}
+NegotiatedPassage::NegotiatedPassage(Make make, Label label, StepSink* steps, Over over)
+    : make_(std::move(make)), label_(std::move(label)), steps_(steps), over_(std::move(over)) {}
 
 std::unique_ptr<Handshake> NegotiatedPassage::start(Loop& loop, std::unique_ptr<Stream> stream,
                                                     const Deadline& deadline, Done done) {

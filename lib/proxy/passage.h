@@ -27,10 +27,16 @@ class NegotiatedPassage final : public Passage {
   // Looks at a dialogue that is done; true where it is to be held again on a fresh connection.
   using Over = std::function<bool(Negotiation&)>;
 
-  // `name` is the other side in errors and steps: "proxy socks5://10.0.0.1:1080". Where an error of the
-  // dialogue begins with "proxy", this takes its place. `what` is what is asked for: "db:5432". `steps` may
-  // be nullptr, and must outlive this.
-  NegotiatedPassage(Make make, std::string name, std::string what, StepSink* steps, Over over = {});
+  // What it is called in errors and steps.
+  struct Label {
+    std::string call;       // of the step: "proxy"
+    std::string name;       // who is spoken to: "proxy socks5://10.0.0.1:1080"; in errors of the dialogue it
+                            // takes the place of the word "proxy"
+    std::string what = {};  // what is asked for: "db:5432"
+  };
+
+  // `steps` may be nullptr, and must outlive this.
+  NegotiatedPassage(Make make, Label label, StepSink* steps, Over over = {});
 
   [[nodiscard]] std::unique_ptr<Handshake> start(Loop& loop, std::unique_ptr<Stream> stream,
                                                  const Deadline& deadline, Done done) override;
@@ -39,8 +45,7 @@ class NegotiatedPassage final : public Passage {
   class Dialogue;
 
   Make make_;
-  std::string name_;
-  std::string what_;
+  Label label_;
   StepSink* steps_;
   Over over_;
 };

@@ -196,6 +196,10 @@ std::optional<StarttlsProtocol> parse_starttls(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view starttls_name(StarttlsProtocol protocol) {
+  return kNames[static_cast<std::size_t>(protocol)];
+}
+
 std::unique_ptr<Negotiation> make_starttls(StarttlsProtocol protocol, std::string_view server_name) {
   switch (protocol) {
     case StarttlsProtocol::smtp:

@@ -18,6 +18,7 @@ enum class StarttlsProtocol : unsigned char { smtp, imap, pop3, ftp, ldap, postg
 // All of them as an option's value names them: "smtp|imap|…".
 inline constexpr std::string_view kStarttlsProtocols = "smtp|imap|pop3|ftp|ldap|postgres|mysql|xmpp";
 [[nodiscard]] std::optional<StarttlsProtocol> parse_starttls(std::string_view name);
+[[nodiscard]] std::string_view starttls_name(StarttlsProtocol protocol);
 
 // A dialogue that is done when the TLS handshake is to begin; what take_output() then gives goes before it
 // (mysql). Whatever the server has said in plain text is thereby forgotten, and a byte beyond its go-ahead is

@@ -84,6 +84,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::client(const TlsClientPlan
   if (plan.insecure) state.trust.kind = TlsTrust::Kind::nobody_asked;
   if (!plan.pins.empty()) state.trust.kind = TlsTrust::Kind::pins;
   state.trust.pins = plan.pins;
+  state.trust.report_only = plan.report_only;
   if (plan.ca) {
     if (const auto trusted = trust_file(context, "--ca", *plan.ca, false); !trusted)
       return std::unexpected(trusted.error());

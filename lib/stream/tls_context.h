@@ -24,7 +24,8 @@ struct TlsFiles {
 
 struct TlsClientPlan {
   // How the server is known: by the first of these that is set.
-  bool insecure = false;                  // anybody will do
+  bool report_only = false;  // what does not verify is told of, and ends nothing: no data may follow
+  bool insecure = false;     // anybody will do
   std::vector<TlsFingerprint> pins = {};  // exactly one of these certificates, whatever it says
   std::optional<std::string> ca = {};     // its chain ends in this PEM file, and its name is right
   // and where none is: its chain ends in the system's store (or SSL_CERT_FILE, SSL_CERT_DIR), likewise.

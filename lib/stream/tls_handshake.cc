@@ -1,56 +1,17 @@
 #include "stream/tls_handshake.h"
 
-#include <fmt/core.h>
 #include <openssl/x509v3.h>
 
 #include <new>
 
 #include "base/number.h"
 #include "net/address.h"
-#include "stream/tls_certificate.h"
 #include "stream/tls_context_state.h"
+#include "stream/tls_describe.h"
 #include "stream/tls_stream.h"
 
 namespace pier {
 namespace {
-
-// How the peer was known, for the step: a word for records, and a sentence's end.
-struct Known {
-  std::string_view word;
-  std::string_view text;
-};
-Known known_by(const TlsTrust& trust) {
-  if (trust.kind == TlsTrust::Kind::pins) return {"pin", "known by its pin"};
-  if (trust.kind == TlsTrust::Kind::nobody_asked) return {"no", "not verified"};
-  return {"chain", "verified"};
-}
-
-std::string alpn_of(const SSL* ssl) {
-  const unsigned char* protocol = nullptr;
-  unsigned size = 0;
-  ::SSL_get0_alpn_selected(ssl, &protocol, &size);
-  return {reinterpret_cast<const char*>(protocol), size};
-}
-
-Step step_of(SSL* ssl, const TlsTrust& trust, const TlsVerdict& verdict, const std::string& peer) {
-  const X509* const certificate = ::SSL_get0_peer_certificate(ssl);
-  const std::string alpn = alpn_of(ssl);
-  const std::string subject = certificate != nullptr ? subject_of(certificate) : std::string();
-  const Known known = certificate != nullptr ? known_by(trust) : Known{"none", ""};
-  Step step{.call = "tls", .fd = -1, .text = {}, .result = "ok", .fields = {}};
-  step.text = fmt::format("{} with {}{}; {}", ::SSL_get_version(ssl), SSL_get_cipher_name(ssl),
-                          alpn.empty() ? "" : " for " + alpn, peer);
-  step.text +=
-      certificate != nullptr ? fmt::format(" is {}, {}", subject, known.text) : " has shown no certificate";
-  step.fields = {{"peer", peer},
-                 {"version", ::SSL_get_version(ssl)},
-                 {"cipher", SSL_get_cipher_name(ssl)},
-                 {"alpn", alpn},
-                 {"subject", subject},
-                 {"fingerprint", verdict.peer ? verdict.peer->to_string() : ""},
-                 {"verified", std::string(known.word)}};
-  return step;
-}
 
 // The name without what DNS and the URL grammar add to it.
 std::string bare_name(std::string name) {
@@ -90,13 +51,14 @@ class TlsHandshake final : public Handshake {
  public:
   TlsHandshake(Loop& loop, std::shared_ptr<const TlsContext> context, const std::string& name,
                std::unique_ptr<Stream> below, std::string peer, const Deadline& deadline, StepSink* steps,
-               Handshaker::Done done)
+               TlsHandshaker::Report report, Handshaker::Done done)
       : context_(std::move(context)),
         stream_(std::make_unique<TlsStream>(make_ssl(context_->state(), name),
                                             TlsVerdict{.trust = &context_->state().trust, .name = name},
                                             std::move(below))),
         peer_(std::move(peer)),
         steps_(steps),
+        report_(std::move(report)),
         done_(std::move(done)) {
     // Writable at once, so that a client's first word is said from the loop.
     auto watch = loop.watch(stream_->read_fd(), context_->is_server() ? Interest::read : Interest::both,
@@ -122,12 +84,19 @@ class TlsHandshake final : public Handshake {
       return end(std::unexpected(
           error(ErrorKind::failed, verdict.failed ? verdict.why : stream_->error_text(io.code), io.code)));
     }
+    tell();
+    end(std::move(stream_));
+  }
+
+  void tell() const {
+    if (steps_ == nullptr && !report_) return;
+    const TlsReport report = describe_tls(stream_->ssl(), stream_->verdict(), peer_);
     if (steps_ != nullptr) {
-      Step step = step_of(stream_->ssl(), context_->state().trust, stream_->verdict(), peer_);
+      Step step = tls_step(report);
       step.fd = stream_->read_fd();
       steps_->step(step);
     }
-    end(std::move(stream_));
+    if (report_) report_(report);
   }
 
   [[nodiscard]] Error error(ErrorKind kind, std::string why, int code = 0) const {
@@ -152,6 +121,7 @@ class TlsHandshake final : public Handshake {
   std::unique_ptr<TlsStream> stream_;
   std::string peer_;
   StepSink* steps_;
+  TlsHandshaker::Report report_;
   Handshaker::Done done_;
   Watch watch_;
   Timer timer_;
@@ -160,13 +130,16 @@ class TlsHandshake final : public Handshake {
 }  // namespace
 
 TlsHandshaker::TlsHandshaker(std::shared_ptr<const TlsContext> context, std::string server_name,
-                             StepSink* steps)
-    : context_(std::move(context)), server_name_(bare_name(std::move(server_name))), steps_(steps) {}
+                             StepSink* steps, Report report)
+    : context_(std::move(context)),
+      server_name_(bare_name(std::move(server_name))),
+      steps_(steps),
+      report_(std::move(report)) {}
 
 std::unique_ptr<Handshake> TlsHandshaker::start(Loop& loop, std::unique_ptr<Stream> below, std::string peer,
                                                 const Deadline& deadline, Done done) {
   return std::make_unique<TlsHandshake>(loop, context_, server_name_, std::move(below), std::move(peer),
-                                        deadline, steps_, std::move(done));
+                                        deadline, steps_, report_, std::move(done));
 }
 
 }  // namespace pier

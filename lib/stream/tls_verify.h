@@ -16,7 +16,8 @@ struct TlsTrust {
   enum class Kind : unsigned char { nobody_asked, pins, store };
   Kind kind = Kind::store;
   std::vector<TlsFingerprint> pins;
-  bool server = false;  // who judges: a server judges its clients
+  bool report_only = false;  // who fails is told of and let in
+  bool server = false;       // who judges: a server judges its clients
 };
 
 // What came of it for one connection. Filled by OpenSSL's callback, so it must live as long as the SSL.

@@ -455,6 +455,58 @@ class PeerTest(TlsCase):
         self.assertIsInstance(self.outcome[0], OSError)
 
 
+class ShowCertTest(TlsCase):
+    def setUp(self):
+        self.made = self.pki()
+        self.root = self.made.authority()
+        cert = self.made.issue(self.root, "server", "DNS:db.example,IP:127.0.0.1")
+        chain = self.tmp() / "chain.pem"
+        chain.write_text(cert.cert.read_text() + self.root.cert.read_text())
+        self.cert = cert
+        self.server = self.listen("--tls", "--cert", chain, "--key", cert.key, "-k", 0)
+
+    def show(self, *args, host="127.0.0.1"):
+        done = run(["pier-connect", "--show-cert", *args, host, self.server.port], stdin=b"not sent")
+        self.assertEqual(self.server.out, b"")
+        return done
+
+    def test_rows(self):
+        done = self.show("--ca", str(self.root.cert))
+        self.assertEqual((done.code, done.err), (0, ""), done)
+        rows = {tuple(line.split("\t")[:2]): line.split("\t")[2] for line in done.lines}
+        self.assertEqual(rows["tls", "protocol"], "TLSv1.3")
+        self.assertEqual(rows["tls", "verified"], "yes, by its chain")
+        self.assertEqual(rows["0", "subject"], "CN=server")
+        self.assertEqual(rows["0", "issuer"], "CN=Test CA")
+        self.assertEqual(rows["0", "names"], "db.example, 127.0.0.1")
+        self.assertEqual(rows["0", "key"], "EC 256")
+        self.assertEqual(rows["0", "fingerprint"], self.cert.fingerprint)
+        self.assertRegex(rows["0", "not-after"], r"\A20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
+        self.assertEqual(rows["1", "subject"], "CN=Test CA")
+
+    def test_who_would_not_be_believed_is_shown_and_exit_1(self):
+        done = self.show("--json", "--ca", str(self.root.cert), host="localhost")
+        records = [json.loads(line) for line in done.lines]
+        self.assertEqual([r["type"] for r in records], ["start", "tls", "certificate", "certificate", "summary"])
+        self.assertEqual((done.code, records[-1]["exit"], records[1]["verified"]), (1, 1, False))
+        self.assertIn("db.example", records[1]["why"])
+        self.assertEqual(records[2]["names"], ["db.example", "127.0.0.1"])
+        self.assertEqual(records[2]["fingerprint"], self.cert.fingerprint)
+        self.assertEqual(self.show().code, 1)
+
+    def test_pin(self):
+        self.assertEqual(self.show("--pin", self.cert.fingerprint).code, 0)
+        self.assertEqual(self.show("--pin", "0" * 64).code, 1)
+
+    def test_who_does_not_speak_tls(self):
+        listener = self.raw_listener()
+        client = self.connect("--show-cert", "localhost", listener.getsockname()[1], stdin=DEVNULL)
+        self.accept(listener).sendall(b"220 hello\r\n")
+        done = client.wait()
+        self.assertEqual((done.code, done.out), (1, b""), done)
+        self.assertIn("'220 hello'", done.err)
+
+
 class CheckTest(TlsCase):
     def rows(self, done):
         return [line.split("\t") for line in done.lines]

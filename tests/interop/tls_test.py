@@ -242,7 +242,8 @@ class Curl(TlsInterop):
         page.write_bytes(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         with open(page, "rb") as stdin:
             ours = self.listen("--tls", *self.server.files, "127.0.0.1:0", stdin=stdin)
-            done = run([curl, "--silent", "--show-error", "--cacert", self.root.cert, f"https://localhost:{ours.port}/x"])
+            url = f"https://localhost:{ours.port}/x"
+            done = run([curl, "--silent", "--show-error", "--cacert", self.root.cert, url])
             self.assertEqual((done.code, done.out == body), (0, True), done.err)
             done = ours.wait()
             self.assertEqual(done.code, 0, done.err)
@@ -275,7 +276,8 @@ class Nginx(TlsInterop):
             daemon off; master_process off; pid {folder}/pid; error_log stderr;
             events {{ worker_connections 64; }}
             http {{
-              access_log off; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+              access_log off; client_body_temp_path {folder}/a; proxy_temp_path {folder}/b;
+              fastcgi_temp_path {folder}/c;
               uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
               server {{
                 listen 127.0.0.1:{port} ssl; root {folder}; ssl_certificate {self.server.cert};
