@@ -101,6 +101,9 @@ constexpr Flag kFlags[] = {
     server::flag::kProxyAuthFile,
     server::flag::kAllowTarget,
     server::flag::kDenyTarget,
+    server::flag::kUser,
+    server::flag::kMode,
+    server::flag::kOwner,
     flag::kExec,
     flag::kShExec,
     {.name = "idle-timeout",
@@ -291,8 +294,6 @@ int run(App& app) {
   if (!tls) return run.news.end(app, tls.error());
   if (const auto made = (*ends)->prepare(); !made) return run.news.end(app, made.error());
   run.news.settles(**ends);
-  if (plan->keep_open && !(*ends)->from_stdin())
-    if (const auto fits = (*ends)->open_again(); !fits) return run.news.end(app, fits.error());
   if (plan->keep_open) run.room = server::room_for_clients(run, *plan);
   note_cut_buffers(app, plan->listen.options);
   ListenPlan listen = plan->listen;
@@ -308,6 +309,7 @@ int run(App& app) {
     if (const auto written = write_file_atomically(*plan->port_file, fmt::format("{}\n", listener->port()));
         !written)
       return run.news.end(app, written.error());
+  if (const auto become = server::become_user(run, *plan); !become) return run.news.end(app, become.error());
   server::tell_ready(run, *listener);
   tell_service_manager("READY=1");
   if (is_datagram(listen.endpoint.transport))

@@ -33,6 +33,17 @@ Result<Listener> open_listener(const ListenPlan& plan) {
   return std::unexpected(error);
 }
 
+Result<void> become_user(const Run& run, const Plan& plan) {
+  if (plan.user) {
+    if (const auto become = pier::become(*plan.user); !become) return become;
+    run.app.detail(fmt::format("user {} from here on", quoted(plan.user->text)));
+  }
+  if (!plan.keep_open || run.ends.from_stdin()) return {};
+  const auto file = run.ends.open_again();
+  if (!file) return std::unexpected(file.error());
+  return {};
+}
+
 void tell_ready(const Run& run, const Listener& listener) {
   std::string addresses;
   std::vector<std::string> list;

@@ -118,6 +118,12 @@ Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed
     plan.listen.groups = std::move(*groups);
   else
     return std::unexpected(groups.error());
+  auto rights = file_rights(args, *endpoint);
+  if (!rights) return std::unexpected(rights.error());
+  plan.listen.file = *rights;
+  auto user = wanted_user(args);
+  if (!user) return std::unexpected(user.error());
+  plan.user = std::move(*user);
   plan.listen.endpoint = std::move(*endpoint);
   plan.listen.options = std::move(*options);
   plan.listen.family = *family;

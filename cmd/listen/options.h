@@ -6,6 +6,7 @@
 
 #include "cli/flags.h"
 #include "cmd/listen/forward.h"
+#include "cmd/listen/rights.h"
 #include "event/listener.h"
 #include "relay/client_limits.h"
 #include "stream/tls_context.h"
@@ -19,6 +20,7 @@ struct Plan {
   std::optional<std::string> port_file;
   std::optional<TlsServerPlan> tls;
   std::optional<ForwardOptions> forward;
+  std::optional<Account> user;
 };
 
 // Only usage errors: nothing is opened. `passed`: what the sockets of a service manager listen on; then the

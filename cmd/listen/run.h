@@ -57,6 +57,9 @@ struct Run {
 // Opens the sockets; a taken address is told with its owner.
 [[nodiscard]] Result<Listener> open_listener(const ListenPlan& plan);
 
+// Becomes the user of --user, and looks once whether --send's file can be opened for each client as such.
+[[nodiscard]] Result<void> become_user(const Run& run, const Plan& plan);
+
 // The line that says where we listen and who can reach it, and its record.
 void tell_ready(const Run& run, const Listener& listener);
 

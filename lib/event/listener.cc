@@ -148,10 +148,36 @@ bool is_stale(const std::string& path, const SocketAddress& address, Transport t
   return !connected && connected.error().code == ECONNREFUSED;
 }
 
+// bind(2) gives the file its mode by the umask, so that it never has another.
+class Umask {
+ public:
+  explicit Umask(const std::optional<mode_t>& mode) {
+    if (mode) before_ = ::umask(~*mode & 0777U);
+  }
+  ~Umask() {
+    if (before_) ::umask(*before_);
+  }
+  Umask(const Umask&) = delete;
+  Umask& operator=(const Umask&) = delete;
+
+ private:
+  std::optional<mode_t> before_;
+};
+
+// While nobody can connect yet: it does not listen.
+Result<void> give_file(const std::string& path, const FileRights& rights) {
+  if (!rights.user && !rights.group) return {};
+  if (::lchown(path.c_str(), rights.user.value_or(static_cast<uid_t>(-1)),
+               rights.group.value_or(static_cast<gid_t>(-1))) != 0)
+    return system_error("chown", path, errno, ErrorKind::local);
+  return {};
+}
+
 Result<Listener::Bound> open_unix(const ListenPlan& plan) {
   const std::string& path = plan.endpoint.path;
   const auto address = SocketAddress::unix_path(path);
   if (!address) return std::unexpected(address.error());
+  const Umask umask(plan.file.mode);
   auto bound = bind_one(*address, plan);
   if (bound || bound.error().code != EADDRINUSE || path.starts_with('@')) return bound;
   if (!is_stale(path, *address, plan.endpoint.transport)) {
@@ -245,6 +271,8 @@ Result<Listener> Listener::open(const ListenPlan& plan) {
       if (!bound) return std::unexpected(bound.error());
       listener.sockets_.push_back(std::move(*bound));
       listener.file_ = SocketFile(listener.sockets_.front().address);
+      if (const auto given = give_file(plan.endpoint.path, plan.file); !given)
+        return std::unexpected(given.error());
       if (const auto listening = listen_all(listener.sockets_, plan); !listening)
         return std::unexpected(listening.error());
       break;

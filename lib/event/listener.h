@@ -1,6 +1,8 @@
 // Opening the sockets of a server: bound, and listening where the transport has connections.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +18,13 @@
 
 namespace pier {
 
+// Of a Unix socket's file: what is not said is the umask's, and this process's.
+struct FileRights {
+  std::optional<mode_t> mode = {};  // exactly, whatever the umask
+  std::optional<uid_t> user = {};
+  std::optional<gid_t> group = {};
+};
+
 struct ListenPlan {
   // host empty: loopback, both families, or with `groups` these alone; every_interface: any, both families.
   Endpoint endpoint = {};
@@ -24,6 +33,7 @@ struct ListenPlan {
   SocketOptions options = {};  // set before binding; TCP hands them down to the sockets it accepts
   std::vector<MulticastGroup> groups = {};  // UDP: joined by the sockets of their family
   StepSink* steps = nullptr;
+  FileRights file = {};
 };
 
 // One or two sockets (one for each family, or each group) on ONE port number, also when the port is 0: the
