@@ -156,7 +156,7 @@ Result<std::unique_ptr<News>> News::open(const App& app, std::string_view role, 
         [&app, self = news.get()](std::string_view line) { self->say(app, line); },
         [&host = news->host_](std::uint16_t port) { return port_words(port, host); }, news->events_.get());
   SessionReportOptions options;
-  options.announce = announce || app.verbosity > 0;
+  options.announce = (announce || app.verbosity > 0) && !app.quiet;
   options.summary = app.args.has("summary");
   options.role = role;
   options.events = news->events_.get();

@@ -46,7 +46,7 @@ Result<void> Server::start() {
 
 void Server::accept_from(Listener::Bound& bound) {
   // A burst is taken in one go, but never so long that the clients already here wait. While they come one at
-  // a time, asking for another would mostly be told that there is none.
+  // a time, each gone before the next, asking for another would mostly be told that there is none.
   int taken = 0;
   for (; taken < burst_ && accepting_; ++taken) {
     if (!has_room()) return pause_accepting("no more descriptors: not accepting until a client has gone");
@@ -62,7 +62,7 @@ void Server::accept_from(Listener::Bound& bound) {
     else
       judge(std::move(**accepted), bound, {});
   }
-  burst_ = std::min(burst_ * 2, kMostBurst);
+  burst_ = connections() > 1 ? std::min(burst_ * 2, kMostBurst) : 1;
 }
 
 void Server::read_preface(Accepted accepted, const Listener::Bound& bound) {

@@ -138,3 +138,11 @@ class Serve(Bench):
         out = self.serve("through,broker", "--size", 2)
         self.assertRegex(self.row(out, "2 MiB through a relay", "direct")[0], r"^\d+\.\d\d$")
         self.assertEqual(self.row(out, "A broker", "ncat --broker")[0], "not installed")
+
+
+class Soak(Bench):
+    def test_nothing_is_left_of_good_and_bad_clients(self):
+        code, out = self.bench("soak", "--seconds", 5, "--threads", 4)
+        self.assertEqual(code, 0, out)
+        for name in ("echo", "cat", "dies", "idle", "tls", "proxy", "relay", "datagrams"):
+            self.assertRegex(out, rf"(?m)^\| {name} +\| \d+ ")

@@ -212,6 +212,13 @@ class Sessions(Udp):
         self.stop(server)
 
 
+    def test_a_peers_program_has_no_descriptor_but_its_three(self):
+        server = self.server("-k", "127.0.0.1:0", "--exec", "--", "ls", "/proc/self/fd")
+        for peer in self.peers(server, 3):  # while the others' are still known
+            peer.send(b"x")
+            self.assertEqual(peer.recv(100).split(), [b"0", b"1", b"2", b"3"])  # 3: the folder
+
+
 class Relay(Udp):
     def test_each_peer_has_a_socket_of_its_own(self):
         target = self.raw_listener(kind=socket.SOCK_DGRAM)
