@@ -46,6 +46,13 @@ constexpr Flag kFlags[] = {
      .group = "Serving",
      .brief = "-u: hear this multicast group (by interface IF); may be repeated",
      .repeats = true},
+    {.name = "workers",
+     .value = "N",
+     .kind = ValueKind::number,
+     .group = "Serving",
+     .brief = "serve on N threads, among which the kernel spreads clients (implies -k)",
+     .min = 1,
+     .max = 256},
     {.name = "backlog",
      .value = "N",
      .kind = ValueKind::number,
@@ -181,6 +188,12 @@ constexpr std::string_view kConflicts[] = {
     "udp max-accepts",
     "udp backlog",
     "udp drain",
+    "udp workers",
+    "workers max-accepts",
+    "workers accept-timeout",
+    "workers explain",
+    "workers hex-dump",
+    "workers progress",
     "udp max-clients",
     "udp per-host",
     "max-clients progress",
@@ -309,6 +322,11 @@ int run(App& app) {
     if (const auto written = write_file_atomically(*plan->port_file, fmt::format("{}\n", listener->port()));
         !written)
       return run.news.end(app, written.error());
+  for (std::size_t i = 1; i < plan->workers; ++i) {
+    auto share = listener->share(listen);
+    if (!share) return run.news.end(app, share.error());
+    run.shares.push_back(std::move(*share));
+  }
   if (const auto become = server::become_user(run, *plan); !become) return run.news.end(app, become.error());
   server::tell_ready(run, *listener);
   tell_service_manager("READY=1");

@@ -20,7 +20,8 @@ Result<void> check_transport(const Parsed& args, const Endpoint& endpoint) {
   for (const std::string_view flag : {"serve-http-proxy", "serve-socks", "proxy-protocol"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(), "only connections have this");
-  for (const std::string_view flag : {"max-accepts", "backlog", "max-clients", "per-host", "drain"})
+  for (const std::string_view flag :
+       {"max-accepts", "backlog", "max-clients", "per-host", "drain", "workers"})
     if (args.has(flag))
       return usage_error("--" + std::string(flag), endpoint.to_string(),
                          "datagrams have no connections to accept");
@@ -39,6 +40,18 @@ Result<void> check_proxy_endpoint(const Parsed& args, const Endpoint& endpoint) 
   const auto literal = IpAddress::parse(endpoint.host);
   if (!literal) return {};
   return check_proxy_reach(args, SocketAddress(*literal, static_cast<std::uint16_t>(endpoint.port)));
+}
+
+// stdin and stdout are one; only what each client gets for itself can be given by several threads.
+Result<void> check_workers(const Parsed& args) {
+  if (!args.has("workers")) return {};
+  for (const std::string_view flag :
+       {"echo", "discard", "exec", "sh-exec", "to", "serve-http-proxy", "serve-socks"})
+    if (args.has(flag)) return {};
+  return usage_error(
+      "--workers", *args.text("workers"),
+      "it is for what clients get each for itself: --echo, --discard, --exec, --sh-exec, --to, "
+      "--serve-http-proxy or --serve-socks");
 }
 
 Result<Endpoint> named_endpoint(const Parsed& args) {
@@ -131,7 +144,8 @@ Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed
   plan.limits.clients = args.number("max-clients");
   plan.limits.per_host = args.number("per-host");
   plan.keep_open = args.has("keep-open") || args.has("max-accepts") || plan.limits.clients ||
-                   plan.limits.per_host || proxy || args.has("broker") || args.has("chat");
+                   plan.limits.per_host || proxy || args.has("workers") || args.has("broker") ||
+                   args.has("chat");
   if (plan.keep_open && args.has("recv"))
     return usage_error("--recv", *args.text("recv"),
                        "one file is for one client; leave out --keep-open and --max-accepts");
@@ -141,6 +155,9 @@ Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed
   if (plan.keep_open && args.has("limit-rate") && !args.has("exec") && !args.has("sh-exec"))
     return usage_error("--limit-rate", *args.text("limit-rate"),
                        "it is for one connection; leave out --keep-open and --max-accepts");
+  if (const auto fits = check_workers(args); !fits) return std::unexpected(fits.error());
+  plan.workers = args.number("workers").value_or(1);
+  plan.listen.shared = plan.workers > 1;
   plan.port_file = args.text("port-file");
   if (plan.port_file && plan.listen.endpoint.transport != Transport::tcp &&
       plan.listen.endpoint.transport != Transport::udp)

@@ -16,6 +16,7 @@ namespace pier::server {
 struct Plan {
   ListenPlan listen;
   bool keep_open = false;
+  std::size_t workers = 1;
   ClientLimits limits;
   std::optional<std::string> port_file;
   std::optional<TlsServerPlan> tls;

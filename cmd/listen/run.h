@@ -24,6 +24,8 @@ struct Run {
   std::optional<ForwardPlan> forward = {};     // of --to and the proxies
   std::size_t descriptors = 0;                 // the limit that we have found, and a program gets
   std::optional<std::size_t> room = {};        // with -k: how many clients fit under the one we have now
+  std::vector<Listener> shares = {};           // with --workers: those of the others
+  bool main_ended = false;                     // the main thread's server has, by itself
   int signal = 0;                              // SIGINT or SIGTERM, once it came
   std::function<void()> drain = {};  // with --drain: what the first SIGTERM begins, in place of the end
   std::unique_ptr<TlsSteps> tls_steps = {};

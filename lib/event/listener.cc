@@ -33,8 +33,16 @@ Result<void> set_told(const Fd& fd, int level, int option, std::string_view name
   return set;
 }
 
-// The socket of one address, bound.
-Result<Listener::Bound> bind_one(const SocketAddress& address, const ListenPlan& plan) {
+// SO_REUSEPORT, which Linux also takes between bind and listen. The first socket of a port is bound without:
+// else another server's would be joined rather than found to be there.
+Result<void> share_port(const Fd& fd, const ListenPlan& plan) {
+  if (!plan.shared || plan.endpoint.transport != Transport::tcp) return {};
+  return set_told(fd, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT",
+                  "the kernel spreads clients among sockets of this address", plan.steps);
+}
+
+// The socket of one address, bound. `further`: one more for an address that has one.
+Result<Listener::Bound> bind_one(const SocketAddress& address, const ListenPlan& plan, bool further = false) {
   const Transport transport = plan.endpoint.transport;
   auto fd = open_socket(transport, address.domain(), plan.steps);
   if (!fd) return std::unexpected(fd.error());
@@ -57,7 +65,11 @@ Result<Listener::Bound> bind_one(const SocketAddress& address, const ListenPlan&
   if (const auto set = set_options(*fd, transport, address.domain(), plan.options, plan.steps); !set)
     return std::unexpected(set.error());
   if (transport == Transport::udp) tell_destinations(*fd, address);
+  if (further)
+    if (const auto shared = share_port(*fd, plan); !shared) return std::unexpected(shared.error());
   if (const auto bound = bind_socket(*fd, address, plan.steps); !bound) return std::unexpected(bound.error());
+  if (!further)
+    if (const auto shared = share_port(*fd, plan); !shared) return std::unexpected(shared.error());
   const SocketAddress real = local_address(fd->get());
   if (const auto joined = join_groups(*fd, real, plan.groups, plan.steps); !joined)
     return std::unexpected(joined.error());
@@ -230,8 +242,30 @@ Result<Transport> transport_of_passed(const Fd& fd) {
 
 }  // namespace
 
+Result<Listener> Listener::share(const ListenPlan& plan) const {
+  Listener listener;
+  listener.transport_ = transport_;
+  const bool own = transport_ == Transport::tcp && !adopted_;
+  for (const Bound& bound : sockets_) {
+    if (own) {
+      auto more = bind_one(bound.address, plan, true);
+      if (!more) return std::unexpected(more.error());
+      listener.sockets_.push_back(std::move(*more));
+      continue;
+    }
+    Fd copy(::fcntl(bound.fd.get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy.valid()) return system_error("dup", bound.address.to_string(), errno, ErrorKind::local);
+    listener.sockets_.push_back({std::move(copy), bound.address});
+  }
+  if (own)
+    if (const auto listening = listen_all(listener.sockets_, plan); !listening)
+      return std::unexpected(listening.error());
+  return listener;
+}
+
 Result<Listener> Listener::adopt(std::vector<Fd> sockets) {
   Listener listener;
+  listener.adopted_ = true;
   for (Fd& fd : sockets) {
     const auto transport = transport_of_passed(fd);
     if (!transport) return std::unexpected(transport.error());

@@ -34,6 +34,7 @@ struct ListenPlan {
   std::vector<MulticastGroup> groups = {};  // UDP: joined by the sockets of their family
   StepSink* steps = nullptr;
   FileRights file = {};
+  bool shared = false;  // share() will be called
 };
 
 // One or two sockets (one for each family, or each group) on ONE port number, also when the port is 0: the
@@ -58,6 +59,10 @@ class Listener {
   // Sets options, as open() does before binding, on each socket.
   [[nodiscard]] Result<void> set_all(const SocketOptions& options, StepSink* steps);
 
+  // Another listener for the same clients, for a loop of its own: TCP sockets of its own (SO_REUSEPORT),
+  // among which the kernel spreads who comes, where open() made these; otherwise the same sockets once more.
+  [[nodiscard]] Result<Listener> share(const ListenPlan& plan) const;
+
   Listener(Listener&&) noexcept = default;
   Listener& operator=(Listener&&) noexcept = delete;
   // Closes, and removes the Unix socket file if it is still the one made here.
@@ -75,6 +80,7 @@ class Listener {
   std::vector<Bound> sockets_;
   SocketFile file_;
   Transport transport_ = Transport::tcp;
+  bool adopted_ = false;
 };
 
 }  // namespace pier

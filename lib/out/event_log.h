@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -22,12 +23,18 @@ class EventLog {
   [[nodiscard]] static Result<std::unique_ptr<EventLog>> open(const std::string& where,
                                                               std::string_view program);
 
-  void write(const JsonObject& record) { writer_.line(record.str()); }
+  // From any thread.
+  void write(const JsonObject& record) {
+    const std::string line = record.str();
+    const std::lock_guard lock(mutex_);
+    writer_.line(line);
+  }
 
  private:
   explicit EventLog(Sink sink) : sink_(std::move(sink)), writer_(sink_.fd, true) {}
 
   Sink sink_;
+  std::mutex mutex_;  // guards the writer
   Writer writer_;
 };
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <mutex>
 #include <vector>
 
 namespace pier {
@@ -63,10 +64,10 @@ class SpawnOrders {
 };
 
 // The soft limit of open descriptors, in place of ours until the end of the scope: posix_spawn(3) can't set a
-// child's.
+// child's. One thread at a time: the limit is the process's, and so is the lock.
 class DescriptorLimit {
  public:
-  explicit DescriptorLimit(std::optional<std::size_t> wanted) {
+  explicit DescriptorLimit(std::optional<std::size_t> wanted) : lock_(mutex()) {
     if (!wanted || ::getrlimit(RLIMIT_NOFILE, &ours_) != 0 || ours_.rlim_cur <= *wanted) return;
     const rlimit lower{*wanted, ours_.rlim_max};
     lowered_ = ::setrlimit(RLIMIT_NOFILE, &lower) == 0;
@@ -78,6 +79,12 @@ class DescriptorLimit {
   DescriptorLimit& operator=(const DescriptorLimit&) = delete;
 
  private:
+  static std::mutex& mutex() {
+    static std::mutex only;
+    return only;
+  }
+
+  std::lock_guard<std::mutex> lock_;
   rlimit ours_{};
   bool lowered_ = false;
 };

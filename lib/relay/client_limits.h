@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <mutex>
 #include <optional>
-#include <string_view>
 
 #include "net/address.h"
 
@@ -15,23 +16,38 @@ struct ClientLimits {
   std::optional<std::size_t> clients = {};
   std::optional<std::size_t> per_host = {};
   // How many this process has descriptors for: nobody is accepted beyond it, and who comes waits.
+  // Of each server by itself.
   std::optional<std::size_t> room = {};
 };
 
-// Counts the clients of each host where that is limited. A host is an IP address, an IPv4-mapped one being
-// the IPv4 address that it stands for; Unix and vsock clients are of no host.
-class HostCounts {
+// Counts clients, for one server or for several that share the limits, each on a thread of its own. A host is
+// an IP address, an IPv4-mapped one being the IPv4 address that it stands for; Unix and vsock clients are of
+// no host.
+class ClientCounts {
  public:
-  explicit HostCounts(std::optional<std::size_t> per_host) : per_host_(per_host) {}
+  explicit ClientCounts(const ClientLimits& limits) : limits_(limits) {}
 
-  // False, and nothing counted, where the host has as many as it may.
-  [[nodiscard]] bool enter(const SocketAddress& client);
-  // For each enter() that was true.
-  void leave(const SocketAddress& client);
+  // False, and nothing counted, where there are as many as there may be.
+  [[nodiscard]] bool enter();
+  [[nodiscard]] bool enter_host(const SocketAddress& client);
+  // For each of these that was true.
+  void leave();
+  void leave_host(const SocketAddress& client);
+
+  [[nodiscard]] std::size_t clients() const;
+  // The number of a client whom the limits let in: 1, 2, 3 …
+  [[nodiscard]] std::uint64_t next_number();
+  // How many were sent away.
+  void count_over_limit();
+  [[nodiscard]] std::uint64_t over_limits() const;
 
  private:
-  std::optional<std::size_t> per_host_;
-  std::map<IpAddress, std::size_t> counts_;
+  mutable std::mutex mutex_;  // guards all but the limits
+  ClientLimits limits_;
+  std::size_t clients_ = 0;
+  std::map<IpAddress, std::size_t> hosts_;
+  std::uint64_t numbers_ = 0;
+  std::uint64_t over_limits_ = 0;
 };
 
 }  // namespace pier

@@ -17,8 +17,8 @@ Server::Server(Loop& loop, Listener listener, Stream& local, ServePlan plan, Ses
       local_(local),
       plan_(plan),
       observer_(observer),
-      done_(std::move(done)),
-      hosts_here_(plan_.limits.per_host) {
+      done_(std::move(done)) {
+  if (!plan_.counts) plan_.counts = std::make_shared<ClientCounts>(plan_.limits);
   if (plan_.service != nullptr)
     plan_.service->on_closed(
         [this](std::uint64_t id, const RelayResult& result) { service_closed(id, result); });
@@ -66,7 +66,7 @@ void Server::accept_from(Listener::Bound& bound) {
 }
 
 void Server::read_preface(Accepted accepted, const Listener::Bound& bound) {
-  if (is_full()) return refuse_over_limit(accepted, accepted.peer, "too many clients");
+  if (!plan_.counts->enter()) return refuse_over_limit(accepted, accepted.peer, "too many clients");
   const std::uint64_t number = ++introduced_;
   Introducing& one = introducing_[number];
   one.accepted = std::move(accepted);
@@ -79,6 +79,7 @@ void Server::preface_read(std::uint64_t number, const Listener::Bound& bound, Re
   const auto found = introducing_.find(number);
   Introducing one = std::move(found->second);
   introducing_.erase(found);
+  plan_.counts->leave();  // it is judged now, as anybody is
   if (!told) {
     refuse(one.accepted, one.accepted.peer, told.error().message());
   } else {
@@ -93,8 +94,11 @@ void Server::judge(Accepted accepted, const Listener::Bound& bound, const Prefac
   // A header may name a client without an IP address, of which no list says that it may come.
   const bool unlisted = told.peer && !peer.is_ip() && !plan_.hosts.everybody();
   if (unlisted || !plan_.hosts.admit(peer)) return refuse(accepted, peer, "not allowed");
-  if (is_full()) return refuse_over_limit(accepted, peer, "too many clients");
-  if (!hosts_here_.enter(peer)) return refuse_over_limit(accepted, peer, "too many clients of this host");
+  if (!plan_.counts->enter()) return refuse_over_limit(accepted, peer, "too many clients");
+  if (!plan_.counts->enter_host(peer)) {
+    plan_.counts->leave();
+    return refuse_over_limit(accepted, peer, "too many clients of this host");
+  }
   take(std::move(accepted), bound, told);
 }
 
@@ -105,14 +109,16 @@ void Server::refuse(const Accepted& accepted, const SocketAddress& peer, std::st
 }
 
 void Server::refuse_over_limit(const Accepted& accepted, const SocketAddress& peer, std::string_view why) {
-  ++over_limits_;
+  plan_.counts->count_over_limit();
   refuse(accepted, peer, why);
 }
 
 void Server::take(Accepted accepted, const Listener::Bound& bound, const Preface::Told& told) {
   // A socket that waits on one address has its clients there: no need to ask the kernel.
   const bool known = bound.address.is_ip() && !bound.address.ip().is_any();
-  Session session{++accepted_, accepted.peer, known ? bound.address : local_address(accepted.fd.get())};
+  ++accepted_;
+  Session session{plan_.counts->next_number(), accepted.peer,
+                  known ? bound.address : local_address(accepted.fd.get())};
   accept_timer_.cancel();
   if (plan_.rules.steps != nullptr)
     plan_.rules.steps->step(
@@ -160,7 +166,8 @@ void Server::shake_hands(const Session& session, Fd fd) {
 }
 
 void Server::handshake_failed(const Session& session, const Error& error) {
-  hosts_here_.leave(session.peer);
+  plan_.counts->leave_host(session.peer);
+  plan_.counts->leave();
   if (!plan_.keep_open) {
     RelayResult result;
     result.error = error;
@@ -227,7 +234,8 @@ void Server::client_closed(std::uint64_t id, const RelayResult& result) {
   const auto found = sessions_.find(id);
   const Session session = found->second;
   sessions_.erase(found);
-  hosts_here_.leave(session.peer);
+  plan_.counts->leave_host(session.peer);
+  plan_.counts->leave();
   observer_.closed(session, result);
   resume_accepting();
   if (nobody_left()) arm_accept_timeout();
@@ -237,7 +245,7 @@ void Server::stop_accepting() {
   accepting_ = false;
   accept_timer_.cancel();
   accept_watches_.clear();
-  introducing_.clear();
+  for (; !introducing_.empty(); introducing_.erase(introducing_.begin())) plan_.counts->leave();
   // A client that comes now is refused rather than left waiting for nobody.
   listener_.close();
 }
@@ -253,7 +261,8 @@ void Server::out_of_descriptors(const Error& error) {
   pause_accepting(fmt::format("{}: not accepting until a client has gone", error.message()));
   if (!nobody_left()) return;
   // What others have taken they may give back; a limit of our own that is too low for one client is a fault.
-  if (plan_.keep_open && (error.code != EMFILE || accepted_ > 0)) {
+  const bool alone = plan_.counts.use_count() == 1;
+  if (plan_.keep_open && (error.code != EMFILE || accepted_ > 0 || !alone)) {
     retry_timer_ = loop_.timer(Deadline(now() + kRetry), [this] { resume_accepting(); });
     return;
   }

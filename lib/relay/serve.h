@@ -29,8 +29,10 @@ struct ServePlan {
   SocketOptions unix_options = {};  // of each accepted Unix socket, which inherits nothing from its listener
   bool keep_open = false;           // clients one after another and at once; otherwise one
   std::optional<std::uint64_t>
-      max_accepts;           // with keep_open: then no more are taken, and it ends with the last
-  HostRules hosts = {};      // others are reset at once, and are no client
+      max_accepts;       // with keep_open: then no more are taken, and it ends with the last
+  HostRules hosts = {};  // others are reset at once, and are no client
+  // Shared where several servers keep the limits together; otherwise the server makes its own.
+  std::shared_ptr<ClientCounts> counts = {};
   ClientLimits limits = {};  // with keep_open; who comes beyond them is treated likewise
   // What each connection says of itself first; not owned. Where it names other addresses, and comes from one
   // of `believed`, those count, for `hosts` and `limits` too. One that does not say it is reset, and is no
@@ -59,12 +61,9 @@ class Server {
   [[nodiscard]] Result<void> start();
   // The relay of the one client, while there is such; nullptr otherwise.
   [[nodiscard]] const Relay* relay() const { return only_relay_.get(); }
-  // How many were sent away because of the limits.
-  [[nodiscard]] std::uint64_t over_limits() const { return over_limits_; }
   // Accepts no more, and calls `done` when the last client has ended, at once where there is none.
   void drain();
-  // How many are served, or on the way to it.
-  [[nodiscard]] std::size_t clients() const { return sessions_.size() + handshakes_.size(); }
+  [[nodiscard]] const ClientCounts& counts() const { return *plan_.counts; }
   // Ends from outside, by a signal: stops accepting, writes what does not block, closes the clients and
   // reports them. `reset`: with resets.
   void end_now(bool reset = false);
@@ -82,12 +81,11 @@ class Server {
   void begin(const Session& session, std::unique_ptr<Stream> stream);
   void shake_hands(const Session& session, Fd fd);
   void serve_one(const Session& session, std::unique_ptr<Stream> stream);
-  [[nodiscard]] bool nobody_left() const { return clients() == 0; }
-  [[nodiscard]] std::size_t connections() const { return clients() + introducing_.size(); }
-  [[nodiscard]] bool has_room() const { return !plan_.limits.room || connections() < *plan_.limits.room; }
-  [[nodiscard]] bool is_full() const {
-    return plan_.limits.clients && connections() >= *plan_.limits.clients;
+  [[nodiscard]] bool nobody_left() const { return sessions_.empty() && handshakes_.empty(); }
+  [[nodiscard]] std::size_t connections() const {
+    return sessions_.size() + handshakes_.size() + introducing_.size();
   }
+  [[nodiscard]] bool has_room() const { return !plan_.limits.room || connections() < *plan_.limits.room; }
   void service_closed(std::uint64_t id, const RelayResult& result);
   void client_closed(std::uint64_t id, const RelayResult& result);
   void end_after_last();
@@ -116,12 +114,10 @@ class Server {
   std::uint64_t introduced_ = 0;
   std::map<std::uint64_t, std::unique_ptr<Handshake>> handshakes_;  // of clients without a session yet
   std::map<std::uint64_t, Session> sessions_;
-  HostCounts hosts_here_;
   std::unique_ptr<Stream> only_stream_;  // of the one client
   std::unique_ptr<Relay> only_relay_;
   std::unique_ptr<Hub> hub_;
   std::uint64_t accepted_ = 0;
-  std::uint64_t over_limits_ = 0;
   static constexpr int kMostBurst = 64;
   static constexpr Duration kRetry = std::chrono::milliseconds(100);
   int burst_ = 1;  // how many are accepted at the next event
