@@ -151,6 +151,12 @@ Result<std::unique_ptr<News>> News::open(const App& app, std::string_view role, 
     if (!dump) return std::unexpected(dump.error());
     news->dump_ = std::move(*dump);
   }
+  if (const auto where = app.args.text("transcript")) {
+    auto transcript = Transcript::open(*where, stdout_is_free(app.args),
+                                       [news = news.get()](const Error& error) { news->fault_(error); });
+    if (!transcript) return std::unexpected(transcript.error());
+    news->transcript_ = std::move(*transcript);
+  }
   if (app.args.has("explain"))
     news->explain_ = std::make_unique<Explain>(
         [&app, self = news.get()](std::string_view line) { self->say(app, line); },
@@ -179,14 +185,24 @@ void News::say(const App& app, std::string_view line) {
 }
 
 std::function<Taps(const Session&)> News::taps() {
-  if (!dump_) return {};
-  return [dump = dump_.get()](const Session& session) {
+  if (!dump_ && !transcript_) return {};
+  return [dump = dump_.get(), transcript = transcript_.get()](const Session& session) {
     const std::string peer = session.peer.to_string();
-    return Taps{.sent = dump->tap('>', peer), .received = dump->tap('<', peer)};
+    const auto both = [&](char mark, std::string direction) -> Tap {
+      const Tap dumped = dump != nullptr ? dump->tap(mark, peer) : Tap();
+      const Tap told = transcript != nullptr ? transcript->tap(std::move(direction), peer) : Tap();
+      if (!dumped || !told) return dumped ? dumped : told;
+      return [dumped, told](std::span<const std::byte> bytes) {
+        dumped(bytes);
+        told(bytes);
+      };
+    };
+    return Taps{.sent = both('>', "sent"), .received = both('<', "received")};
   };
 }
 
 int News::end_with(int exit_code) {
+  if (transcript_ && !transcript_->end(exit_code) && exit_code == kExitYes) exit_code = kExitUsage;
   if (!events_) return exit_code;
   JsonObject record("summary");
   record.boolean("complete", exit_code == kExitYes).number("exit", exit_code);

@@ -19,6 +19,7 @@
 #include "out/explain.h"
 #include "out/hex_dump.h"
 #include "out/session_report.h"
+#include "out/transcript.h"
 #include "ports/ephemeral.h"
 #include "relay/program.h"
 #include "relay/relay.h"
@@ -61,9 +62,10 @@ class News {
   [[nodiscard]] EventLog* events() { return events_.get(); }  // nullptr without --events
   [[nodiscard]] SessionReport& sessions() { return *report_; }
   [[nodiscard]] const HostPorts& host() const { return host_; }
-  // What sees a session's bytes for --hex-dump; empty without it.
+  // What sees a session's bytes for --hex-dump and --transcript; empty without them.
   [[nodiscard]] std::function<Taps(const Session&)> taps();
-  // Called once when the dump can't be written any more, which ends the run; to be set before any session.
+  // Called when the dump or the transcript can't be written any more, which ends the run; to be set before
+  // any session.
   void on_fault(std::function<void(const Error&)> fault) { fault_ = std::move(fault); }
 
   // Called before each line on stderr that is not an error: what is drawn there is to be taken away. May be
@@ -91,6 +93,7 @@ class News {
   std::unique_ptr<Explain> explain_;
   std::unique_ptr<SessionReport> report_;
   std::unique_ptr<HexDump> dump_;
+  std::unique_ptr<Transcript> transcript_;
   std::function<void(const Error&)> fault_;
   std::function<void()> before_;
   LocalEnds* ends_ = nullptr;

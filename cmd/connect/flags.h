@@ -46,6 +46,15 @@ inline constexpr Flag kMaxDatagram{.name = "max-datagram",
                                    .kind = ValueKind::size,
                                    .group = "Data",
                                    .brief = "UDP: read at most S bytes of stdin into one (default: 16k)"};
+inline constexpr Flag kTelnet{
+    .name = "telnet",
+    .group = "Data",
+    .brief = "the server speaks Telnet: refuse its options, take its commands out of the data"};
+inline constexpr Flag kTranscript{.name = "transcript",
+                                  .value = "FILE|fd:N",
+                                  .kind = ValueKind::file,
+                                  .group = "Output",
+                                  .brief = "write what is received and sent there, as NDJSON"};
 inline constexpr Flag kProxy{
     .name = "proxy",
     .value = "URL",

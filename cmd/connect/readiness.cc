@@ -1,6 +1,7 @@
 #include "cmd/connect/readiness.h"
 
 #include "base/escapes.h"
+#include "scan/udp_service.h"
 
 namespace pier::client {
 
@@ -46,7 +47,13 @@ Result<void> set_readiness(const Parsed& args, const Readiness& wanted, bool che
   plan.until_closed = args.has("until-closed");
   plan.ready = wanted;
   if (!udp || !checks) return {};
-  DatagramQuestion question{.payload = wanted.send_text, .expect = wanted.expect};
+  DatagramQuestion question{.expect = wanted.expect};
+  const UdpService* const service = udp_service_at(static_cast<std::uint16_t>(to.port));
+  if (args.has("send-text"))
+    question.messages = {wanted.send_text};
+  else if (service != nullptr)
+    question.messages = service->messages;
+  question.telling = service != nullptr || args.has("send-text");
   question.timeout = args.duration("reply-timeout").value_or(plan.connect.timeout.value_or(question.timeout));
   plan.question = std::move(question);
   return {};

@@ -11,6 +11,7 @@
 #include "scan/reach.h"
 #include "stream/prefix_stream.h"
 #include "stream/socket_stream.h"
+#include "stream/telnet_stream.h"
 
 namespace pier::client {
 namespace {
@@ -22,16 +23,17 @@ bool input_at_hand(const LocalEnds& ends) {
 }
 
 // The connection as a stream, with what has been read of it in front.
-std::unique_ptr<Stream> stream_of(Reached& reached) {
+std::unique_ptr<Stream> stream_of(Reached& reached, bool telnet) {
   std::unique_ptr<Stream> stream = std::move(reached.stream);
   if (!stream) stream = std::make_unique<SocketStream>(std::move(reached.fd));
   if (!reached.received.empty())
     stream = std::make_unique<PrefixStream>(std::move(reached.received), std::move(stream));
+  if (telnet) stream = std::make_unique<TelnetStream>(std::move(stream));
   return stream;
 }
 
 int relay_stream(Run& run, Reached reached, const Session& session) {
-  const std::unique_ptr<Stream> net = stream_of(reached);
+  const std::unique_ptr<Stream> net = stream_of(reached, run.app.args.has("telnet"));
   RelayResult ended;
   Relay relay(run.loop, *net, run.ends.stream(), relay_rules(run.app, run.ends, false, run.news).of(session),
               [&](const RelayResult& result) {
@@ -54,8 +56,9 @@ int run_program(Run& run, Reached reached, const Session& session) {
     ended = result;
     run.loop.stop();
   });
-  if (reached.stream)
-    service.serve(session, stream_of(reached));
+  const bool telnet = run.app.args.has("telnet");
+  if (reached.stream || telnet)
+    service.serve(session, stream_of(reached, telnet));
   else
     service.serve(session, std::move(reached.fd));
   run.loop.run();

@@ -3,10 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
 #include <iterator>
 #include <utility>
+
+#include "out/utc_time.h"
 
 namespace pier {
 namespace {
@@ -34,17 +34,6 @@ void append_line(std::string& out, std::uint64_t offset, std::span<const std::by
   out += "|\n";
 }
 
-// "2026-11-21T08:07:19.123456Z": RFC 3339, in UTC.
-std::string time_text() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(since).count();
-  const std::time_t whole = micros / 1'000'000;
-  std::tm parts{};
-  ::gmtime_r(&whole, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, micros % 1'000'000);
-}
-
 }  // namespace
 
 void append_hex_dump(std::string& out, std::uint64_t offset, std::span<const std::byte> bytes) {
@@ -70,7 +59,7 @@ HexDump::Tap HexDump::tap(char mark, std::string peer) {
 void HexDump::write(char mark, const std::string& peer, std::uint64_t offset,
                     std::span<const std::byte> bytes) {
   if (!writer_.ok()) return;
-  std::string text = fmt::format("{} {} {}\n", mark, time_text(), peer);
+  std::string text = fmt::format("{} {} {}\n", mark, utc_now_text(), peer);
   append_hex_dump(text, offset, bytes);
   writer_.put(text);
   writer_.flush();

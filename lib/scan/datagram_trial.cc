@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <vector>
 
 #include "net/icmp_error.h"
 
@@ -44,12 +43,12 @@ void DatagramTrial::start() {
 }
 
 void DatagramTrial::ask() {
-  const std::string& payload = question_.payload;
-  if (::sendto(socket_.get(), payload.data(), payload.size(), MSG_NOSIGNAL | MSG_DONTWAIT, peer_.data(),
-               peer_.size()) >= 0)
-    return;
-  // A full queue loses the datagram as a network would.
-  if (errno != EAGAIN && errno != ENOBUFS) failed(errno);
+  for (const std::string& message : question_.messages) {
+    const ssize_t sent = ::sendto(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                                  peer_.data(), peer_.size());
+    // A full queue loses the datagram as a network would.
+    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) return failed(errno);
+  }
 }
 
 void DatagramTrial::on_ready() {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -16,7 +17,8 @@
 namespace pier {
 
 struct DatagramQuestion {
-  std::string payload = {};                    // what a server of that protocol answers, or nothing
+  std::vector<std::string> messages = {""};    // a datagram each: what a server of that protocol answers
+  bool telling = false;                        // and one that is there does; so silence may be asked again
   std::shared_ptr<const Pattern> expect = {};  // the answer must match
   Duration timeout = std::chrono::seconds(1);  // for an answer
 };

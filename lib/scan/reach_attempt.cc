@@ -200,7 +200,7 @@ void ReachAttempt::ask() {
       loop_, reached_.fd, reached_.peer, *plan_.question, deadline_, [this](DatagramTrial::End end) {
         end_.check.rtt = end.took;
         // Most services say nothing to an empty datagram: asking again would be no wiser.
-        end_.may_change = end.verdict.state != CheckState::open_filtered || !plan_.question->payload.empty();
+        end_.may_change = end.verdict.state != CheckState::open_filtered || plan_.question->telling;
         const bool wanted = plan_.until_closed ? end.verdict.state == CheckState::closed : end.ready;
         if (!wanted) return not_ready(end.verdict);
         end_.check.state = end.verdict.state;

@@ -303,6 +303,17 @@ class Datagrams(Base):
         self.assertEqual(self.check(*words, "--expect", "^PONG", "--reply-timeout", "50ms", f"127.0.0.1:{port}"),
                          (1, "open", "no match in a reply of 7 B"))
 
+    def test_a_known_port_is_asked_in_its_protocol(self):
+        # An address of this host that nobody else is likely to use at the same time.
+        address = f"127.{os.getpid() >> 16 & 255}.{os.getpid() >> 8 & 255}.{os.getpid() & 255 | 2}"
+        server = self.raw_listener(kind=socket.SOCK_DGRAM, address=(address, 3478))
+        program = self.connect("--check", "-u", f"{address}:3478", "--reply-timeout", "60s")
+        data, client = server.recvfrom(100)
+        self.assertEqual((data[:2], data[4:8], len(data)), (b"\0\1", b"\x21\x12\xa4\x42", 20), "a STUN request")
+        server.sendto(b"here", client)
+        done = program.wait()
+        self.assertEqual((done.code, done.lines[0].split("\t")[5:7]), (0, ["open", "reply"]), done)
+
     def test_a_question_that_was_lost_is_asked_again(self):
         questions = []
 
