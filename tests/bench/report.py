@@ -72,6 +72,8 @@ VERSIONS = {
     "socat": (["socat", "-V"], r"^socat version (\S+)"),
     "iperf3": (["iperf3", "--version"], r"^iperf (\S+)"),
     "openssl": (["openssl", "version"], r"^OpenSSL (\S+)"),
+    "nmap": (["nmap", "--version"], r"^Nmap version (\S+)"),
+    "pnscan": (["pnscan", "-V"], r"version (\S+)"),
     "cp": (["cp", "--version"], r"\) (\S+)$"),
     "strace": (["strace", "--version"], r"version (\S+)"),
 }

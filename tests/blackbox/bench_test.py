@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-from harness import BIN_DIR, ROOT, SAFETY, TestCase, clean_env
+from harness import BIN_DIR, ROOT, SAFETY, TestCase, clean_env, need_namespaces
 
 sys.path.append(str(ROOT / "tests" / "bench"))
 
@@ -146,3 +146,20 @@ class Soak(Bench):
         self.assertEqual(code, 0, out)
         for name in ("echo", "cat", "dies", "idle", "tls", "proxy", "relay", "datagrams"):
             self.assertRegex(out, rf"(?m)^\| {name} +\| \d+ ")
+
+
+class Scan(Bench):
+    def test_what_is_open_is_found_and_timed(self):
+        need_namespaces()
+        code, out = self.bench("scan", "--quick", "--only", "loopback,loss10")
+        self.assertEqual(code, 0, out)
+        self.assert_measured(out, "This host, all ports", "pier", "nmap -sT -T5", "bare loop: socket, connect, close")
+        self.assertEqual(self.row(out, "This host, all ports", "pier")[3:5], ["100.00%", "0"])
+        recall, false = self.row(out, "A host, 4,000 ports, 10 % of packets lost", "pier")[3:5]
+        self.assertGreaterEqual(float(recall.rstrip("%")), 95)
+        self.assertEqual(false, "0")
+
+    def test_wrong_words(self):
+        code, out = self.bench("scan", "--only", "everything")
+        self.assertEqual(code, 2)
+        self.assertIn("--only", out)
