@@ -40,6 +40,9 @@ constexpr Flag kFlags[] = {
      .group = "Serving",
      .brief = "at most N at once of one address, more are reset (implies -k)",
      .min = 1},
+    {.name = "handover",
+     .group = "Serving",
+     .brief = "send each client on to a port of its own, where it must come within 10s"},
     {.name = "join",
      .value = "GROUP[%IF]",
      .kind = ValueKind::text,
@@ -165,6 +168,7 @@ constexpr Example kExamples[] = {
     {"pier-listen -u -k 5353 --to udp://192.0.2.7:53",
      "a relay for datagrams, with a socket for each client"},
     {"pier-listen -u -k --join 239.1.2.3%eth0 5000", "hear a multicast group"},
+    {"pier-listen --public --handover --recv disk.img 9000", "receive what connect --streams sends"},
     {"pier-listen --tls 8443 > secret.pdf", "TLS; its fingerprint, printed, is what clients give to --pin"},
     {"pier-listen unix:/run/user/1000/demo.sock", "a Unix socket"},
 };
@@ -305,6 +309,7 @@ int run(App& app) {
   run.descriptors = descriptor_limit();
   const auto tls = server::prepare_tls(run, *plan);
   if (!tls) return run.news.end(app, tls.error());
+  server::prepare_handover(run, *plan);
   if (const auto made = (*ends)->prepare(); !made) return run.news.end(app, made.error());
   run.news.settles(**ends);
   if (plan->keep_open) run.room = server::room_for_clients(run, *plan);

@@ -22,6 +22,17 @@ inline constexpr Flag kInterface{.name = "interface",
                                  .kind = ValueKind::text,
                                  .group = "Transport",
                                  .brief = "go out by this interface, whatever the routes say"};
+inline constexpr Flag kHandover{
+    .name = "handover",
+    .group = "Transport",
+    .brief = "follow the server to the port that it hands us over to (listen --handover)"};
+inline constexpr Flag kStreams{.name = "streams",
+                               .value = "N",
+                               .kind = ValueKind::number,
+                               .group = "Data",
+                               .brief = "send over N connections to listen --handover --recv FILE",
+                               .min = 1,
+                               .max = 64};
 inline constexpr Flag kMptcp{
     .name = "mptcp", .group = "Transport", .brief = "Multipath TCP, where the server has it too"};
 inline constexpr Flag kFastopen{

@@ -58,6 +58,14 @@ Result<void> set_way_out(const Parsed& args, ConnectPlan& plan) {
   return {};
 }
 
+// --handover and --streams.
+Result<void> check_handover(const Parsed& args, const Endpoint& endpoint, bool tls) {
+  for (const std::string option : {"handover", "streams"})
+    if (args.has(option) && (endpoint.transport != Transport::tcp || tls))
+      return usage_error("--" + option, endpoint.to_string(), "it is for plain TCP");
+  return {};
+}
+
 // nullopt where the endpoint is spoken to without TLS.
 Result<std::optional<std::string>> server_name_of(const Parsed& args, const Endpoint& endpoint) {
   const auto tls = wants_tls(args, endpoint);
@@ -105,6 +113,8 @@ Result<Plan> make_plan(const Parsed& args) {
   for (Endpoint& endpoint : *endpoints) {
     auto server_name = server_name_of(args, endpoint);
     if (!server_name) return std::unexpected(server_name.error());
+    if (const auto fits = check_handover(args, endpoint, server_name->has_value()); !fits)
+      return std::unexpected(fits.error());
     any_tls = any_tls || server_name->has_value();
     plan.server_names.push_back(std::move(*server_name));
     const Endpoint& stop = plan.way.first_stop(endpoint);

@@ -8,6 +8,7 @@
 #include "proxy/proxy_protocol.h"
 #include "proxy/socks4.h"
 #include "proxy/socks5.h"
+#include "stream/handover_client.h"
 #include "stream/tls_digest.h"
 #include "stream/tls_handshake.h"
 
@@ -159,6 +160,10 @@ void Builder::build(ReachPlan& dial, const std::optional<std::string>& server_na
     dial.passages.push_back(
         std::make_shared<NegotiatedPassage>(make, Label{"starttls", name}, run_.news.steps()));
   }
+  const Parsed& args = run_.app.args;
+  if (args.has("handover") || args.has("streams"))
+    dial.passages.push_back(std::make_shared<HandoverClient>(
+        dial.connect, static_cast<std::uint32_t>(args.number("streams").value_or(0))));
 }
 
 }  // namespace

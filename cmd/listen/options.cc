@@ -162,6 +162,10 @@ Result<Plan> make_plan(const Parsed& args, const std::optional<Endpoint>& passed
   if (plan.port_file && plan.listen.endpoint.transport != Transport::tcp &&
       plan.listen.endpoint.transport != Transport::udp)
     return usage_error("--port-file", *plan.port_file, "only TCP and UDP have a port number to write");
+  plan.handover = args.has("handover");
+  if (plan.handover && (plan.listen.endpoint.transport != Transport::tcp || plan.tls))
+    return usage_error("--handover", plan.listen.endpoint.to_string(),
+                       "it is for plain TCP: one port hands over to another");
   if (const auto fits = check_transport(args, plan.listen.endpoint); !fits)
     return std::unexpected(fits.error());
   return plan;

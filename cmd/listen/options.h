@@ -20,6 +20,7 @@ struct Plan {
   ClientLimits limits;
   std::optional<std::string> port_file;
   std::optional<TlsServerPlan> tls;
+  bool handover = false;
   std::optional<ForwardOptions> forward;
   std::optional<Account> user;
 };

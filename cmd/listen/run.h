@@ -6,6 +6,7 @@
 #include "cmd/session.h"
 #include "cmd/tls_options.h"
 #include "net/hostmatch.h"
+#include "stream/handover_server.h"
 #include "stream/handshake.h"
 #include "stream/preface.h"
 
@@ -29,7 +30,8 @@ struct Run {
   int signal = 0;                              // SIGINT or SIGTERM, once it came
   std::function<void()> drain = {};  // with --drain: what the first SIGTERM begins, in place of the end
   std::unique_ptr<TlsSteps> tls_steps = {};
-  std::unique_ptr<Handshaker> handshaker = {};  // with TLS: what each client goes through first
+  std::unique_ptr<Handshaker> handshaker = {};  // of TLS, --handover: what each client goes through first
+  HandoverServer* handover = nullptr;           // that, with --handover
   std::optional<Error> fault = {};              // a record that can't be written any more
 
   [[nodiscard]] bool ended_from_outside() const { return signal != 0 || fault; }
@@ -44,6 +46,9 @@ struct Run {
 [[nodiscard]] Result<void> read_hosts(Run& run);
 // Reads the certificates, or makes one for the run and tells its fingerprint.
 [[nodiscard]] Result<void> prepare_tls(Run& run, const Plan& plan);
+
+// With --handover: what each client goes through then.
+void prepare_handover(Run& run, const Plan& plan);
 
 // Raises the limit of descriptors, and says how many clients have room under it; a note where --max-clients
 // asks for more.

@@ -115,7 +115,10 @@ int serve_streams(Run& run, Listener listener, const Plan& plan) {
   if (run.ended_from_outside()) server.end_now(run.signal == 0);
   tell_losses(run.app, server, service.get());
   progress.end(run.news.sessions().last());
-  return run.ended_from_outside() ? run.end_from_outside() : run.news.end(run.app, ended);
+  if (run.ended_from_outside()) return run.end_from_outside();
+  const int code = run.news.end(run.app, ended);
+  if (run.handover != nullptr && code == kExitYes) run.handover->confirm();
+  return code;
 }
 
 }  // namespace pier::server
