@@ -12,8 +12,8 @@ class Hosts(TestCase):
         client = self.enterContext(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET))
         client.settimeout(60)
         client.bind((host, 0))
-        client.connect(("::1" if ":" in host else "127.0.0.1", port or server.port))
-        try:
+        try:  # a reset may come before connect() returns
+            client.connect(("::1" if ":" in host else "127.0.0.1", port or server.port))
             client.sendall(b"hello")
             client.shutdown(socket.SHUT_WR)
             return "in" if recv_all(client) == b"hello" else "empty"
