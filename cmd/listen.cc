@@ -272,6 +272,30 @@ constexpr Command kCommand{
     .libraries = tls_libraries,
 };
 
+// The sockets, and all that is done with the rights we began with.
+Result<Listener> bind_all(server::Run& run, const server::Plan& plan, std::optional<Listener>& passed) {
+  const App& app = run.app;
+  ListenPlan listen = plan.listen;
+  listen.steps = run.news.steps();
+  auto listener = passed ? server::adopt_listener(std::move(*passed), listen) : server::open_listener(listen);
+  if (!listener) return listener;
+  if (plan.forward && plan.forward->is_proxy())
+    for (const Listener::Bound& bound : listener->sockets())
+      if (const auto fits = server::check_proxy_reach(app.args, bound.address); !fits)
+        return std::unexpected(fits.error());
+  if (plan.port_file)
+    if (const auto written = write_file_atomically(*plan.port_file, fmt::format("{}\n", listener->port()));
+        !written)
+      return std::unexpected(written.error());
+  for (std::size_t i = 1; i < plan.workers; ++i) {
+    auto share = listener->share(listen);
+    if (!share) return share;
+    run.shares.push_back(std::move(*share));
+  }
+  if (const auto become = server::become_user(run, plan); !become) return std::unexpected(become.error());
+  return listener;
+}
+
 int run(App& app) {
   std::vector<std::string> passed_names;
   auto passed = server::take_passed_listener(passed_names);
@@ -314,28 +338,11 @@ int run(App& app) {
   run.news.settles(**ends);
   if (plan->keep_open) run.room = server::room_for_clients(run, *plan);
   note_cut_buffers(app, plan->listen.options);
-  ListenPlan listen = plan->listen;
-  listen.steps = run.news.steps();
-  auto listener =
-      *passed ? server::adopt_listener(std::move(**passed), listen) : server::open_listener(listen);
+  auto listener = bind_all(run, *plan, *passed);
   if (!listener) return run.news.end(app, listener.error());
-  if (plan->forward && plan->forward->is_proxy())
-    for (const Listener::Bound& bound : listener->sockets())
-      if (const auto fits = server::check_proxy_reach(app.args, bound.address); !fits)
-        return run.news.end(app, fits.error());
-  if (plan->port_file)
-    if (const auto written = write_file_atomically(*plan->port_file, fmt::format("{}\n", listener->port()));
-        !written)
-      return run.news.end(app, written.error());
-  for (std::size_t i = 1; i < plan->workers; ++i) {
-    auto share = listener->share(listen);
-    if (!share) return run.news.end(app, share.error());
-    run.shares.push_back(std::move(*share));
-  }
-  if (const auto become = server::become_user(run, *plan); !become) return run.news.end(app, become.error());
   server::tell_ready(run, *listener);
   tell_service_manager("READY=1");
-  if (is_datagram(listen.endpoint.transport))
+  if (is_datagram(plan->listen.endpoint.transport))
     return server::serve_datagrams(run, std::move(*listener), *plan);
   return server::serve_streams(run, std::move(*listener), *plan);
 }
