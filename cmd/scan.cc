@@ -93,6 +93,9 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::text,
      .group = "Output",
      .brief = "show ports in these states: open, closed, filtered, error…"},
+    {.name = "banner",
+     .group = "Output",
+     .brief = "ask open TCP ports what they are: greeting, HTTP server, TLS certificate (at most 8s each)"},
     {.name = "max-open",
      .value = "N",
      .kind = ValueKind::number,
@@ -151,6 +154,7 @@ constexpr Example kExamples[] = {
     {"pier-scan 10.0.0-3.1-254 --exclude 10.0.2.0/24 --rate 500", "gently, and leaving out a network"},
     {"pier-scan @hosts.txt -p https --json -o scan.ndjson", "a list of hosts; records to a file"},
     {"pier-scan web1 web2 -p 1-1024 --expect 22,443", "exit 1 when anything else is open, or these are not"},
+    {"pier-scan --banner 192.0.2.7", "and what the open ones say they are"},
     {"pier-scan -u 10.0.0.1", "the common UDP ports; -p T:22,U:53 asks both transports"},
     {"pier-scan 10.0.0.0/8 -p 443 --shard 2/8", "the second of eight machines' parts"},
     {"pier-scan --merge part*.ndjson", "all parts as one scan, once they are all there"},
@@ -166,9 +170,9 @@ constexpr ExitNote kExits[] = {
     {"124", "--limit-time passed; what was found until then is reported"},
 };
 constexpr std::string_view kConflicts[] = {
-    "all-states state", "dry-run expect",     "dry-run explain", "dry-run progress",
-    "dry-run state",    "dry-run all-states", "max-open expect", "dry-run checkpoint",
-    "dry-run resume",   "dry-run xml",        "checkpoint xml",  "resume xml",
+    "all-states state",   "dry-run expect",  "dry-run explain",    "dry-run progress", "dry-run state",
+    "dry-run all-states", "max-open expect", "dry-run checkpoint", "dry-run resume",   "dry-run xml",
+    "checkpoint xml",     "resume xml",      "checkpoint banner",  "resume banner",    "dry-run banner",
 };
 
 constexpr Command kCommand{

@@ -139,13 +139,18 @@ void Report::start(const ProbePlan& plan, Writer& out, const Style& style, bool 
   step_records_.begin();
 }
 
-void Report::show(PortResult result) {
+void Report::show(PortResult result, const Banner* banner) {
   result.host = plan_->targets().host_of(result.address);
   const std::string_view service = service_of(result.protocol, result.port);
-  if (options_.json)
-    out_->line(port_record(result, service, class_of(result.port)).str());
-  else
-    rows_->row(port_cells(result, service, class_of(result.port)));
+  if (options_.json) {
+    JsonObject record = port_record(result, service, class_of(result.port));
+    if (banner != nullptr) add_banner(record, *banner);
+    out_->line(record.str());
+  } else {
+    auto cells = port_cells(result, service, class_of(result.port));
+    if (banner != nullptr) cells.push_back(banner->to_string());
+    rows_->row(cells);
+  }
 }
 
 bool Report::drifts(const PortResult& result) const {
@@ -179,7 +184,11 @@ bool Report::result(const PortResult& result) {
     named.host = plan_->targets().host_of(result.address);
     xml_->add(named, service_of(result.protocol, result.port), shown);
   }
-  if (shown) {
+  if (shown && app_.args.has("banner") && result.state == PortState::open &&
+      result.protocol == PortProtocol::tcp) {
+    unshown_.push_back(result);
+    unshown_.back().host = plan_->targets().host_of(result.address);
+  } else if (shown) {
     progress_.erase();
     show(result);
   }

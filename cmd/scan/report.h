@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/app.h"
@@ -16,6 +17,7 @@
 #include "out/text.h"
 #include "out/writer.h"
 #include "ports/ephemeral.h"
+#include "scan/banner.h"
 #include "scan/engine.h"
 
 namespace pier::scan {
@@ -56,6 +58,9 @@ class Report final : public ScanObserver {
   [[nodiscard]] std::uint64_t drift_of(std::span<const PortResult> results) const;
   // Goes on counting where an earlier run was.
   void restore(const Checkpoint& checkpoint) { drift_ = checkpoint.drift; }
+  // With --banner: the open TCP ports found, which are not shown before they have been asked what they are.
+  [[nodiscard]] std::vector<PortResult> take_unshown() { return std::exchange(unshown_, {}); }
+  void show_with(const PortResult& result, const Banner& banner) { show(result, &banner); }
   // After end(), where --xml asks for it: the whole document.
   void write_xml(Writer& out, const ScanStats& stats) const;
   int end_dry_run(std::uint64_t pairs, std::optional<int> signal);
@@ -76,7 +81,7 @@ class Report final : public ScanObserver {
     std::vector<std::string> early_;
   };
 
-  void show(PortResult result);
+  void show(PortResult result, const Banner* banner = nullptr);
   [[nodiscard]] bool drifts(const PortResult& result) const;
   void compare(const PortResult& result);
   void note_end(ScanEnd end, const ScanStats& stats, std::span<const IpAddress> given_up,
@@ -95,6 +100,7 @@ class Report final : public ScanObserver {
   std::string first_error_;
   const ProbePlan* plan_ = nullptr;
   std::optional<NmapXml> xml_;
+  std::vector<PortResult> unshown_;
   std::string ending_;  // why it is incomplete; empty when it is not
   std::string scope_;   // "scanning 254 hosts × 120 ports", of the progress line
 };

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/number.h"
+#include "cmd/scan/banners.h"
 #include "cmd/scan/journal.h"
 #include "cmd/scan/options.h"
 #include "cmd/scan/output.h"
@@ -125,7 +126,12 @@ int probe(const Scan& scan, Report& report, Output& output, Interrupt& interrupt
     limits.journal = &journal.emplace(*path, describe(app, scan.options, scan.plan), output, report);
   ScanEngine engine(scan.plan, **prober, limits, report, &interrupt);
   if (scan.from) engine.restore(scan.from->progress);
-  const ScanEnd end = engine.run();
+  ScanEnd end = engine.run();
+  if (end != ScanEnd::unwanted &&
+      !take_banners({app, report.take_unshown(), scan.options.source, limits.deadline}, interrupt,
+                    [&](const PortResult& port, const Banner& banner) { report.show_with(port, banner); }) &&
+      end == ScanEnd::complete)
+    end = interrupt.taken() ? ScanEnd::interrupted : ScanEnd::deadline;
   if (journal && journal->failure()) return app.fail(*journal->failure());
   if (journal && end != ScanEnd::complete && output.partial_fd() >= 0) {
     const int code = report.end_to_be_resumed(end, engine.stats(), engine.given_up(), interrupt.taken());

@@ -77,6 +77,23 @@ JsonObject port_record(const PortResult& result, std::string_view service, std::
   return record;
 }
 
+void add_banner(JsonObject& record, const Banner& banner) {
+  const auto add = [&](std::string_view name, std::string_view value) {
+    value.empty() ? record.null(name) : record.text(name, value);
+  };
+  add("app", banner.protocol);
+  add("product", banner.product);
+  add("banner", banner.text);
+  if (!banner.tls) {
+    record.null("tls");
+    return;
+  }
+  record.text("tls", banner.tls->version);
+  add("tls_alpn", banner.tls->alpn);
+  add("tls_subject", banner.tls->subject);
+  record.texts("tls_names", banner.tls->names);
+}
+
 std::vector<std::string> drift_cells(const PortResult& result, std::string_view change) {
   return {"drift", result.address.to_string(), port_word(result), std::string(change),
           std::string(to_string(result.state))};

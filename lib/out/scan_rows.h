@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "out/ndjson.h"
+#include "scan/banner.h"
 #include "scan/result.h"
 
 namespace pier {
@@ -18,6 +19,10 @@ namespace pier {
 // unassigned port has a null service, and what was not answered a null rtt_us.
 [[nodiscard]] JsonObject port_record(const PortResult& result, std::string_view service,
                                      std::string_view port_class);
+
+// Adds what the port said of itself: "app" (the protocol), "product", "banner" (its first line), "tls",
+// "tls_alpn", "tls_subject", "tls_names"; null where there is none.
+void add_banner(JsonObject& record, const Banner& banner);
 
 // What --expect found different: "unexpected" for a port that is open and should not be, "missing" for one
 // that should be open and is not. DRIFT is the first cell: drift  ADDR  PORT/PROTO  CHANGE  STATE
