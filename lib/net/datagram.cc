@@ -98,6 +98,7 @@ std::optional<Arrival> DatagramSocket::receive(std::span<std::byte> buffer) cons
   sockaddr_storage from{};
   iovec bytes{buffer.data(), buffer.size()};
   Control control;
+  void* const info = tells_ ? &control : nullptr;  // a lambda may not capture a flexible array
   msghdr message{};
   const ssize_t size = retry_eintr([&] {
     message = {};
@@ -105,7 +106,7 @@ std::optional<Arrival> DatagramSocket::receive(std::span<std::byte> buffer) cons
     message.msg_namelen = sizeof from;
     message.msg_iov = &bytes;
     message.msg_iovlen = 1;
-    message.msg_control = tells_ ? &control : nullptr;
+    message.msg_control = info;
     message.msg_controllen = tells_ ? sizeof control : 0;
     return ::recvmsg(fd_.get(), &message, MSG_DONTWAIT);
   });

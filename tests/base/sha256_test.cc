@@ -17,7 +17,7 @@ std::string digest_of(std::string_view text, std::size_t piece) {
 // The examples of FIPS 180-2, appendix B, and what sha256sum says.
 TEST(Sha256, Examples) {
   const std::string million(1000000, 'a');
-  for (const std::size_t piece : {1, 3, 63, 64, 65, 1000000}) {
+  for (const std::size_t piece : {1U, 3U, 63U, 64U, 65U, 1000000U}) {
     EXPECT_EQ(digest_of("", piece), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     EXPECT_EQ(digest_of("abc", piece), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     EXPECT_EQ(digest_of("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", piece),

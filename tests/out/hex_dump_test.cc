@@ -53,7 +53,7 @@ TEST(HexDump, LinesAreThoseOfHexdump) {
        {std::string("a"), std::string("hello\n"), std::string("sevenby"), std::string("eight by"),
         std::string("nine byte"), std::string("fifteen bytes.."), std::string("sixteen bytes..."),
         std::string("seventeen bytes.."), all, std::string(48, '\0')})
-    for (const std::uint64_t offset : {0, 1, 5, 16, 4097})
+    for (const std::uint64_t offset : {0U, 1U, 5U, 16U, 4097U})
       EXPECT_EQ(dump(text, offset), by_hexdump(text, offset)) << text.size() << " bytes at " << offset;
 }
 
