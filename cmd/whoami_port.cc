@@ -1,4 +1,8 @@
 // pier-whoami-port: what local address and port am I, who owns this port, give me a free one.
+#include <unistd.h>
+
+#include <algorithm>
+
 #include "base/number.h"
 #include "cmd/session.h"
 #include "cmd/whoami_port/modes.h"
@@ -21,6 +25,41 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::text,
      .group = "Owners",
      .brief = "who owns this port, for tcp and udp unless one is named"},
+    {.name = "all", .group = "Owners", .brief = "every socket of this host: TCP, UDP and Unix"},
+    {.name = "pid",
+     .value = "PID",
+     .kind = ValueKind::number,
+     .group = "Owners",
+     .brief = "the sockets of this process",
+     .min = 1,
+     .max = INT32_MAX},
+    {.name = "proto",
+     .value = "LIST",
+     .kind = ValueKind::text,
+     .group = "Owners",
+     .brief = "with --all, --pid: only these of tcp, udp, unix"},
+    {.name = "netns",
+     .value = "all|PID|NAME",
+     .kind = ValueKind::text,
+     .group = "Owners",
+     .brief = "in every network namespace, in that of a process, or in a named one"},
+    {.name = "watch", .group = "Owners", .brief = "then tell each change, until ended"},
+    {.name = "interval",
+     .value = "D",
+     .kind = ValueKind::duration,
+     .group = "Owners",
+     .brief = "how often --watch looks (default: 1s)"},
+    {.name = "wait-free",
+     .value = "D",
+     .kind = ValueKind::duration,
+     .group = "Owners",
+     .brief = "wait until nobody has the port, exit 124 after D"},
+    {.name = "kill",
+     .value = "SIG",
+     .kind = ValueKind::text,
+     .group = "Owners",
+     .brief = "send a signal to every owner of the port; asks for each on a terminal"},
+    {.name = "yes", .letter = 'y', .group = "Owners", .brief = "let --kill not ask"},
     {.name = "free",
      .group = "Free ports",
      .brief = "a port free for TCP and UDP, IPv4 and IPv6; an operand N asks for N of them"},
@@ -32,7 +71,8 @@ constexpr Flag kFlags[] = {
 constexpr std::string_view kForms[] = {
     "[OPTIONS]",
     "[--no-connect | --connect-timeout D] [OPTIONS] HOST PORT | ENDPOINT",
-    "--port PORT[/PROTO] [OPTIONS]",
+    "--port PORT[/PROTO] [--watch | --wait-free D | --kill SIG] [OPTIONS]",
+    "--all | --pid PID [--watch] [OPTIONS]",
     "--free [N] [--hold] [OPTIONS]",
     "--free [N] [OPTIONS] -- CMD…",
 };
@@ -43,23 +83,32 @@ constexpr Example kExamples[] = {
     {"pier-whoami-port --no-connect 192.0.2.7:443", "which address and interface it would be; no packet"},
     {"pier-whoami-port --port 8080", "who has taken port 8080"},
     {"pier-whoami-port --port domain/udp --json", "the same as records"},
+    {"pier-whoami-port --all --proto tcp", "every TCP socket: role, state, classes, owner"},
+    {"pier-whoami-port --port 8080 --kill TERM --wait-free 5s", "end who has it, and wait until it is free"},
     {"pier-whoami-port --free 3", "three ports that nobody uses"},
     {"pier-whoami-port --free -- ./serve", "run ./serve with PORT set, the port kept for it"},
 };
 
 constexpr ExitNote kExits[] = {
-    {"0", "told; the port is owned"},
-    {"1", "refused, unreachable, unknown host; nobody owns the port"},
+    {"0", "told; the port is owned; free again (--wait-free); signalled (--kill)"},
+    {"1", "refused, unreachable, unknown host; nobody owns the port; no such process"},
     {"2", "wrong usage, or a fault of this host"},
     {"3", "the owner is hidden, with the reason on stderr; the peer is filtered"},
-    {"124", "--connect-timeout passed"},
+    {"124", "--connect-timeout or --wait-free passed"},
     {"126, 127", "CMD could not be run, was not found; else CMD's own status"},
-    {"128+N", "--hold was ended by signal N"},
+    {"128+N", "--hold or --watch was ended by signal N"},
 };
 
 constexpr std::string_view kConflicts[] = {
-    "port free",       "port no-connect",      "port connect-timeout", "no-connect connect-timeout",
-    "free no-connect", "free connect-timeout",
+    "port all pid free no-connect",
+    "port all pid free connect-timeout",
+    "no-connect connect-timeout",
+    "watch wait-free",
+    "watch kill",
+    "netns pid",
+    "netns kill",
+    "netns wait-free",
+    "proto port",
 };
 
 constexpr Command kCommand{
@@ -77,25 +126,75 @@ EndpointRules rules() {
   return {.services = registry_names()};
 }
 
-Result<whoami::PortQuestion> port_question(const Parsed& args) {
-  const std::string text = *args.text("port");
-  if (!args.operands.empty()) {
-    return usage_error("operand", args.operands.front(),
-                       "--port takes its port as its value and nothing else");
-  }
-  whoami::PortQuestion question;
+Result<void> put_port(whoami::SocketsQuestion& question, const std::string& text) {
   EndpointRules names = rules();
   const std::size_t slash = text.find('/');
   if (slash != std::string::npos) {
     const std::string proto = text.substr(slash + 1);
     if (proto != "tcp" && proto != "udp") return usage_error("--port", text, "PROTO is tcp or udp");
-    question.transport = proto == "tcp" ? Transport::tcp : Transport::udp;
-    names.transport = *question.transport;
+    question.tcp = proto == "tcp";
+    question.udp = !question.tcp;
+    names.transport = question.tcp ? Transport::tcp : Transport::udp;
   }
   const auto port = parse_port(text.substr(0, slash), names);
   if (!port) return std::unexpected(port.error());
   question.port = *port;
+  return {};
+}
+
+Result<void> put_protocols(whoami::SocketsQuestion& question, const std::string& text) {
+  question.tcp = question.udp = question.unix_sockets = false;
+  std::string_view rest = text;
+  for (;;) {
+    const std::string_view word = rest.substr(0, rest.find(','));
+    if (word == "tcp")
+      question.tcp = true;
+    else if (word == "udp")
+      question.udp = true;
+    else if (word == "unix")
+      question.unix_sockets = true;
+    else
+      return usage_error("--proto", text, "give a list of tcp, udp and unix");
+    if (word.size() == rest.size()) return {};
+    rest.remove_prefix(word.size() + 1);
+  }
+}
+
+Result<whoami::SocketsQuestion> sockets_question(const Parsed& args) {
+  if (!args.operands.empty())
+    return usage_error("operand", args.operands.front(),
+                       args.has("port")  ? "--port takes its port as its value and nothing else"
+                       : args.has("pid") ? "--pid takes its process as its value and nothing else"
+                                         : "--all takes none");
+  whoami::SocketsQuestion question;
+  question.interval = args.duration("interval").value_or(std::chrono::seconds(1));
+  question.netns = args.text("netns");
+  if (const auto pid = args.number("pid")) question.pid = static_cast<pid_t>(*pid);
+  if (const auto port = args.text("port"))
+    if (const auto put = put_port(question, *port); !put) return std::unexpected(put.error());
+  if (const auto list = args.text("proto"))
+    if (const auto put = put_protocols(question, *list); !put) return std::unexpected(put.error());
+  if (args.has("interval") && question.interval < std::chrono::milliseconds(10))
+    return usage_error("--interval", *args.text("interval"), "10ms is the least");
+  if (args.has("kill") && !args.has("yes") && ::isatty(STDIN_FILENO) != 1)
+    return fail(ErrorKind::usage, "--kill", "", "there is no terminal to ask on: give --yes");
   return question;
+}
+
+// The one thing to do with the sockets, or two: --kill, and then --wait-free.
+int answer_sockets(App& app, const whoami::SocketsQuestion& question) {
+  std::optional<whoami::Signal> signal;
+  if (const auto text = app.args.text("kill")) {
+    auto known = whoami::parse_signal(*text);
+    if (!known) return app.fail(known.error());
+    signal = *std::move(known);
+  }
+  whoami::Report report(app);
+  if (app.args.has("watch")) return watch_sockets(app, report, question);
+  const auto longest = app.args.duration("wait-free");
+  if (signal) return kill_owners(app, report, question, *signal, longest);
+  if (longest) return wait_until_free(app, report, question, *longest);
+  return tell_sockets(app, report, question);
 }
 
 Result<whoami::FreeQuestion> free_question(const Parsed& args) {
@@ -127,10 +226,30 @@ Result<whoami::PeerQuestion> peer_question(const Parsed& args) {
                               .timeout = args.duration("connect-timeout")};
 }
 
+struct Need {
+  std::string_view option;
+  std::string_view needs;  // words separated by blanks: one of them
+};
+constexpr Need kNeeds[] = {
+    {"hold", "free"},      {"proto", "all pid"},  {"netns", "port all"}, {"watch", "port all pid"},
+    {"interval", "watch"}, {"wait-free", "port"}, {"kill", "port"},      {"yes", "kill"},
+};
+
 // Options that mean nothing without another, refused before anything is done.
 Result<void> check(const Parsed& args) {
+  for (const auto& [option, needs] : kNeeds) {
+    if (!args.has(option)) continue;
+    bool met = false;
+    std::string list;
+    for (std::string_view rest = needs; !rest.empty();) {
+      const std::string_view word = rest.substr(0, rest.find(' '));
+      rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+      met = met || args.has(word);
+      list += (list.empty() ? "--" : rest.empty() ? " or --" : ", --") + std::string(word);
+    }
+    if (!met) return fail(ErrorKind::usage, "--" + std::string(option), "", "needs " + list);
+  }
   if (!args.has("free")) {
-    if (args.has("hold")) return fail(ErrorKind::usage, "--hold", "", "needs --free");
     if (args.command_given) return fail(ErrorKind::usage, "--", "", "a command is run with --free only");
   }
   if (!args.operands.empty()) return {};
@@ -143,11 +262,9 @@ Result<void> check(const Parsed& args) {
 int run(App& app) {
   const Parsed& args = app.args;
   if (const auto fine = check(args); !fine) return app.fail(fine.error());
-  if (args.has("port")) {
-    const auto question = port_question(args);
-    if (!question) return app.fail(question.error());
-    whoami::Report report(app);
-    return whoami::tell_owners(app, report, *question);
+  if (args.has("port") || args.has("all") || args.has("pid")) {
+    const auto question = sockets_question(args);
+    return question ? answer_sockets(app, *question) : app.fail(question.error());
   }
   if (args.has("free")) {
     const auto question = free_question(args);

@@ -1,30 +1,12 @@
-#include <csignal>
-
+#include "cmd/whoami_port/ending.h"
 #include "cmd/whoami_port/modes.h"
 #include "host/free_ports.h"
 
 namespace pier::whoami {
-namespace {
-
-// The signals that end a program that holds ports. They are taken from a queue, so that the summary is the
-// last record whenever they come.
-sigset_t block_ending_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  return set;
-}
-
-int wait_for_signal(const sigset_t& set) {
-  return retry_eintr([&] { return ::sigwaitinfo(&set, nullptr); });
-}
-
-}  // namespace
 
 int tell_free(const App& app, Report& report, const FreeQuestion& question) {
-  std::optional<sigset_t> ending;
-  if (question.hold) ending = block_ending_signals();
+  std::optional<EndingSignals> ending;
+  if (question.hold) ending.emplace();
   const auto free = FreePorts::take(question.count, report.steps());
   if (!free) return report.fail(free.error());
   std::vector<std::vector<std::string>> rows;
@@ -39,7 +21,7 @@ int tell_free(const App& app, Report& report, const FreeQuestion& question) {
   if (ending) {
     report.flush();
     if (app.err.terminal) app.note("held until this program ends (Ctrl-C)");
-    code = kExitSignal + wait_for_signal(*ending);
+    code = kExitSignal + ending->wait().value_or(SIGTERM);
   }
   return report.end(code, true, {{"ports", free->ports().size()}});
 }

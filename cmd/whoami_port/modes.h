@@ -21,12 +21,32 @@ struct PeerQuestion {
 // HOST PORT: both ends of a connection there.
 int tell_ends(Report& report, const PeerQuestion& question);
 
-struct PortQuestion {
-  std::uint16_t port = 0;
-  std::optional<Transport> transport;  // both when not given
+// --port, --pid or, without either, --all: which sockets.
+struct SocketsQuestion {
+  std::optional<std::uint16_t> port = {};
+  std::optional<pid_t> pid = {};
+  bool tcp = true;
+  bool udp = true;
+  bool unix_sockets = true;               // for a port there are none
+  std::optional<std::string> netns = {};  // "all", a process's number, or a name; our own when not given
+  Duration interval{};                    // of --watch
 };
-// --port: who owns it.
-int tell_owners(const App& app, Report& report, const PortQuestion& question);
+// The sockets and who owns them.
+int tell_sockets(const App& app, Report& report, const SocketsQuestion& question);
+// --watch: those there are now, and then every change, until a signal ends it.
+int watch_sockets(const App& app, Report& report, const SocketsQuestion& question);
+// --wait-free: until nothing keeps a server from the port.
+int wait_until_free(const App& app, Report& report, const SocketsQuestion& question, Duration longest);
+
+struct Signal {
+  int number = 0;
+  std::string name;  // "TERM"
+};
+// "TERM", "SIGTERM" or "15".
+[[nodiscard]] Result<Signal> parse_signal(std::string_view text);
+// --kill: to every owner of the port, each asked for first unless --yes was given; then as wait_until_free().
+int kill_owners(const App& app, Report& report, const SocketsQuestion& question, const Signal& signal,
+                std::optional<Duration> then_wait_free);
 
 struct FreeQuestion {
   std::size_t count = 1;

@@ -1,6 +1,5 @@
 #include "cmd/whoami_port/report.h"
 
-#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,10 +9,6 @@
 #include "ports/port_class.h"
 
 namespace pier::whoami {
-namespace {
-
-// Of a container's id of 64 digits: as many as its runtime's own lists show.
-constexpr std::size_t kShownId = 12;
 
 std::string class_of(std::uint16_t port) {
   return std::string(to_string(port_class(port)));
@@ -27,7 +22,6 @@ void text_or_null(JsonObject& record, std::string_view name, std::string_view va
   }
 }
 
-// PREFIX_addr, PREFIX_port and PREFIX_class.
 void put_end(JsonObject& record, const std::string& prefix, const std::optional<IpAddress>& ip,
              const std::optional<std::uint16_t>& port) {
   text_or_null(record, prefix + "_addr", ip ? ip->unmapped().to_string() : std::string());
@@ -37,28 +31,6 @@ void put_end(JsonObject& record, const std::string& prefix, const std::optional<
     record.null(prefix + "_port").null(prefix + "_class");
   }
 }
-
-bool has_peer(const SocketInfo& socket) {
-  return socket.remote.port() != 0 || !socket.remote.ip().is_any();
-}
-
-std::string shown(const SocketAddress& address) {
-  return SocketAddress(address.ip().unmapped(), address.port()).to_string();
-}
-
-std::string owner_json(const Process& process) {
-  JsonObject owner;
-  owner.number("pid", process.pid).text("program", process.program).text("cmdline", process.cmdline);
-  text_or_null(owner, "unit", process.unit);
-  text_or_null(owner, "container", process.container);
-  return owner.str();
-}
-
-std::string place_of(const Process& process) {
-  return process.container.empty() ? process.unit : process.container.substr(0, kShownId);
-}
-
-}  // namespace
 
 Report::Report(const App& app)
     : app_(app),
@@ -137,45 +109,6 @@ std::vector<std::string> port_cells(const Ends& ends) {
           range(ends.remote_port),
           std::string(ends.remote_role),
           ends.interface};
-}
-
-JsonObject socket_record(const OwnedSocket& found) {
-  const SocketInfo& socket = found.socket;
-  const bool peer = has_peer(socket);
-  JsonObject record("socket");
-  record.text("proto", to_string(socket.transport));
-  record.text("family", to_string(socket.local.ip().unmapped().family()));
-  put_end(record, "local", socket.local.ip(), socket.local.port());
-  put_end(record, "remote", peer ? std::optional(socket.remote.ip()) : std::nullopt,
-          peer ? std::optional(socket.remote.port()) : std::nullopt);
-  record.text("state", state_name(socket));
-  text_or_null(record, "role", found.role ? to_string(*found.role) : "");
-  record.number("uid", socket.uid);
-  text_or_null(record, "user", user_name(socket.uid));
-  record.number("inode", socket.inode);
-  std::string owners;
-  for (const Process& process : found.owners) {
-    owners += owners.empty() ? "[" : ",";
-    owners += owner_json(process);
-  }
-  record.raw("owners", owners.empty() ? "[]" : owners + "]");
-  text_or_null(record, "hidden", found.hidden ? to_string(*found.hidden) : "");
-  return record;
-}
-
-std::vector<std::vector<std::string>> socket_rows(const OwnedSocket& found) {
-  const SocketInfo& socket = found.socket;
-  std::string address = shown(socket.local);
-  if (has_peer(socket)) address += "->" + shown(socket.remote);
-  std::string user = user_name(socket.uid);
-  if (user.empty()) user = std::to_string(socket.uid);
-  std::vector<std::vector<std::string>> rows;
-  for (const Process& process : found.owners) {
-    rows.push_back({std::string(to_string(socket.transport)), address, std::string(state_name(socket)),
-                    found.role ? std::string(to_string(*found.role)) : "", process.program,
-                    fmt::format("pid {}", process.pid), user, place_of(process), process.cmdline});
-  }
-  return rows;
 }
 
 }  // namespace pier::whoami

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "cli/app.h"
-#include "host/owner.h"
 #include "net/address.h"
 #include "net/endpoint.h"
 #include "net/step.h"
@@ -33,6 +32,8 @@ class Report {
   void record(const JsonObject& record) { out_.line(record.str()); }
   // All rows of the answer at once: on a terminal the columns fit the widest cell of each.
   void table(const std::vector<std::vector<std::string>>& rows);
+  // Whether stdout still takes what is written.
+  [[nodiscard]] bool ok() const { return out_.ok(); }
   // What is written so far goes out now.
   void flush() { out_.flush(); }
 
@@ -77,9 +78,11 @@ struct Ends {
 // PROTO  ADDR  PORT  CLASS  ROLE  ADDR  PORT  CLASS  ROLE  INTERFACE: ours, then the peer's.
 [[nodiscard]] std::vector<std::string> port_cells(const Ends& ends);
 
-// {"type":"socket",…}
-[[nodiscard]] JsonObject socket_record(const OwnedSocket& socket);
-// PROTO  ADDRESS  STATE  ROLE  PROGRAM  PID  USER  UNIT  CMDLINE, once for each owner.
-[[nodiscard]] std::vector<std::vector<std::string>> socket_rows(const OwnedSocket& socket);
+// "registered": the class of a port.
+[[nodiscard]] std::string class_of(std::uint16_t port);
+void text_or_null(JsonObject& record, std::string_view name, std::string_view value);
+// PREFIX_addr, PREFIX_port and PREFIX_class.
+void put_end(JsonObject& record, const std::string& prefix, const std::optional<IpAddress>& ip,
+             const std::optional<std::uint16_t>& port);
 
 }  // namespace pier::whoami

@@ -64,9 +64,26 @@ std::string container_of(std::string_view part, std::string_view before) {
   return {};
 }
 
+// "kubepods-burstable-pod11fa_22.slice" or, without systemd, "pod11fa-22" below "kubepods".
+std::string pod_of(std::string_view part) {
+  std::string_view uid;
+  if (part.starts_with("kubepods-")) {
+    part = part.substr(0, part.find(':'));
+    const std::size_t at = part.find("-pod");
+    if (at == std::string_view::npos) return {};
+    uid = between(part.substr(at), "-pod", ".slice");
+  } else if (part.starts_with("pod")) {
+    uid = part.substr(3);
+  }
+  std::string text(uid);
+  std::ranges::replace(text, '_', '-');
+  return text;
+}
+
 CgroupNames read_path(std::string_view path) {
   CgroupNames names;
   std::string_view before;
+  const bool kubernetes = path.find("kubepods") != std::string_view::npos;
   while (!path.empty()) {
     path.remove_prefix(1);  // the '/'
     const std::string_view part = path.substr(0, path.find('/'));
@@ -75,6 +92,8 @@ CgroupNames read_path(std::string_view path) {
     // The innermost one: containers are run inside containers.
     if (auto container = container_of(part, before); !container.empty())
       names.container = std::move(container);
+    if (kubernetes)
+      if (auto pod = pod_of(part); !pod.empty()) names.pod = std::move(pod);
     before = part;
   }
   return names;
@@ -102,11 +121,13 @@ CgroupNames parse_cgroup(std::string_view text) {
     CgroupNames& kept = by_rank[rank(line.substr(0, first), line.substr(first + 1, second - first - 1))];
     if (kept.unit.empty()) kept.unit = std::move(found.unit);
     if (kept.container.empty()) kept.container = std::move(found.container);
+    if (kept.pod.empty()) kept.pod = std::move(found.pod);
   }
   CgroupNames names;
   for (CgroupNames& candidate : by_rank) {
     if (names.unit.empty()) names.unit = std::move(candidate.unit);
     if (names.container.empty()) names.container = std::move(candidate.container);
+    if (names.pod.empty()) names.pod = std::move(candidate.pod);
   }
   return names;
 }

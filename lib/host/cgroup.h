@@ -13,6 +13,8 @@ struct CgroupNames {
   // The container's full id (64 hexadecimal digits: Docker, Podman, containerd, CRI-O, Kubernetes) or name
   // (LXC, systemd-nspawn); empty outside of one.
   std::string container;
+  // The uid of the Kubernetes pod, "11fa…-…"; empty outside of one.
+  std::string pod = {};
 
   friend bool operator==(const CgroupNames&, const CgroupNames&) = default;
 };

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "host/sockets.h"
+#include "ports/ephemeral.h"
 
 namespace pier {
 namespace {
@@ -19,19 +21,17 @@ int precedence(const SocketInfo& socket) {
 }
 
 bool comes_before(const SocketInfo& a, const SocketInfo& b) {
+  if (a.is_unix() || b.is_unix()) {
+    if (precedence(a) != precedence(b)) return precedence(a) < precedence(b);
+    if (!a.is_unix() || !b.is_unix()) return b.is_unix();
+    return std::tuple(a.transport, a.local.path(), a.inode) <
+           std::tuple(b.transport, b.local.path(), b.inode);
+  }
   const auto key = [](const SocketInfo& s) {
     return std::tuple(precedence(s), s.transport, s.family, s.local.ip(), s.local.port(), s.remote.ip(),
                       s.remote.port(), s.inode);
   };
   return key(a) < key(b);
-}
-
-std::vector<std::uint64_t> inodes_of(const std::vector<SocketInfo>& sockets) {
-  std::vector<std::uint64_t> inodes;
-  for (const SocketInfo& socket : sockets) {
-    if (socket.inode != 0) inodes.push_back(socket.inode);
-  }
-  return inodes;
 }
 
 // A socket without an inode is with no process. Of these, one that can still be accepted is waiting for that.
@@ -52,36 +52,66 @@ Hidden hidden_without_inode(const SocketInfo& socket) {
 
 Hidden hidden_from(const OwnerSearch& search, const SocketInfo& socket) {
   if (socket.inode == 0) return hidden_without_inode(socket);
+  if (search.outside) return Hidden::pid_namespace;
   if (search.denied) return Hidden::permission;
   return search.whole_host ? Hidden::kernel : Hidden::pid_namespace;
 }
 
-OwnedSocket owned(const SocketInfo& socket, const Roles& roles, const OwnerSearch& search) {
-  OwnedSocket result{.socket = socket, .role = roles.of(socket), .owners = {}, .hidden = std::nullopt};
-  if (const auto found = search.pids.find(socket.inode); found != search.pids.end()) {
+// What /proc tells of each process, asked once.
+class Processes {
+ public:
+  const std::optional<Process>& of(pid_t pid) {
+    const auto known = read_.find(pid);
+    return known != read_.end() ? known->second : read_.emplace(pid, read_process(pid)).first->second;
+  }
+
+ private:
+  std::unordered_map<pid_t, std::optional<Process>> read_;
+};
+
+void put_owners(OwnedSocket& owned, const OwnerSearch& search, Processes& processes) {
+  if (const auto found = search.pids.find(owned.socket.inode); found != search.pids.end()) {
     for (const pid_t pid : found->second) {
-      if (auto process = read_process(pid)) result.owners.push_back(std::move(*process));
+      if (const auto& process = processes.of(pid)) owned.owners.push_back(*process);
     }
   }
-  if (result.owners.empty()) result.hidden = hidden_from(search, socket);
-  return result;
+  if (owned.owners.empty()) owned.hidden = hidden_from(search, owned.socket);
+}
+
+// The sockets of one namespace, still without owners.
+Result<void> add_sockets(OwnedSockets& result, const NetNamespace& place, const SocketQuery& query,
+                         const OwnerRules& rules) {
+  auto list = list_sockets_in(place, query);
+  if (!list) return std::unexpected(list.error());
+  if (!list->fallback.empty()) result.fallback = std::move(list->fallback);
+  const HostPorts ports = read_host_ports();
+  const Roles roles(list->sockets, ports.ephemeral);
+  for (SocketInfo& socket : list->sockets) {
+    if (rules.only && !rules.only->contains(socket.inode)) continue;
+    const RoleTold told = roles.tell(socket);
+    result.sockets.push_back({.socket = std::move(socket),
+                              .role = told.role,
+                              .role_reason = told.why,
+                              .owners = {},
+                              .hidden = std::nullopt,
+                              .netns = place.ours ? std::string() : place.label()});
+  }
+  return {};
 }
 
 // Leaves out the sockets that have gone since the list was made: their owner was not hidden, but ended.
-void drop_closed(std::vector<OwnedSocket>& sockets, const SocketQuery& query) {
+void drop_closed(std::vector<OwnedSocket>& sockets, const std::vector<NetNamespace>& places,
+                 const SocketQuery& query) {
   const auto doubtful = [](const OwnedSocket& s) { return s.hidden && s.socket.inode != 0; };
   if (std::ranges::none_of(sockets, doubtful)) return;
-  const auto again = list_sockets(query);
-  if (!again) return;
-  const auto inodes = inodes_of(again->sockets);
-  const std::unordered_set<std::uint64_t> alive(inodes.begin(), inodes.end());
+  std::unordered_set<std::uint64_t> alive;
+  for (const NetNamespace& place : places) {
+    const auto again = list_sockets_in(place, query);
+    if (!again) continue;  // the namespace has gone with all of its sockets, or cannot be asked again
+    for (const SocketInfo& socket : again->sockets) alive.insert(socket.inode);
+  }
   std::erase_if(sockets,
                 [&](const OwnedSocket& s) { return doubtful(s) && !alive.contains(s.socket.inode); });
-}
-
-// What would help where another user's processes are closed to us.
-std::string_view remedy() {
-  return ::geteuid() == 0 ? "run with all capabilities to see which" : "run as root to see which";
 }
 
 std::string user_text(std::uint32_t uid) {
@@ -106,7 +136,7 @@ std::string phrase_of(const OwnedSocket& found) {
   }
   switch (*found.hidden) {
     case Hidden::permission:
-      return fmt::format("a process of {} ({})", user_text(found.socket.uid), remedy());
+      return fmt::format("a process of {} ({} to see which)", user_text(found.socket.uid), remedy());
     case Hidden::pid_namespace:
       return fmt::format("a process of {} in another pid namespace", user_text(found.socket.uid));
     case Hidden::kernel:
@@ -120,6 +150,10 @@ std::string phrase_of(const OwnedSocket& found) {
 }
 
 }  // namespace
+
+std::string_view remedy() {
+  return ::geteuid() == 0 ? "run with all capabilities" : "run as root";
+}
 
 std::string_view to_string(Hidden hidden) {
   switch (hidden) {
@@ -137,27 +171,46 @@ std::string_view to_string(Hidden hidden) {
   return "kernel";
 }
 
-Result<OwnedSockets> owned_sockets(const SocketQuery& query) {
-  auto list = list_sockets(query);
-  if (!list) return std::unexpected(list.error());
-  std::ranges::sort(list->sockets, comes_before);
-  const OwnerSearch search = find_owners(inodes_of(list->sockets));
-  const Roles roles(list->sockets);
-  OwnedSockets result{.sockets = {}, .fallback = std::move(list->fallback)};
-  for (const SocketInfo& socket : list->sockets) result.sockets.push_back(owned(socket, roles, search));
-  drop_closed(result.sockets, query);
+Result<OwnedSockets> owned_sockets(const SocketQuery& query, const OwnerRules& rules) {
+  std::vector<NetNamespace> places = rules.places;
+  if (places.empty()) places.push_back({.id = 0, .name = {}, .pid = 0, .ours = true});
+  OwnedSockets result;
+  for (const NetNamespace& place : places) {
+    const auto added = add_sockets(result, place, query, rules);
+    // One of many may have gone since it was listed.
+    if (!added && places.size() == 1) return std::unexpected(added.error());
+    if (!added) result.fallback = added.error().message();
+  }
+  std::vector<WantedSocket> wanted;
+  wanted.reserve(result.sockets.size());
+  for (const OwnedSocket& s : result.sockets) wanted.push_back({s.socket.inode, s.socket.cgroup});
+  const OwnerSearch search = find_owners(wanted, rules.everywhere);
+  result.reach = search.reach;
+  Processes processes;
+  for (OwnedSocket& socket : result.sockets) put_owners(socket, search, processes);
+  drop_closed(result.sockets, places, query);
+  std::ranges::sort(result.sockets, [](const OwnedSocket& a, const OwnedSocket& b) {
+    return a.netns != b.netns ? a.netns < b.netns : comes_before(a.socket, b.socket);
+  });
   return result;
+}
+
+bool takes_ipv4_too(const SocketInfo& socket) {
+  return socket.local.is_ip() && socket.family == Family::ipv6 && socket.local.ip().is_any() &&
+         socket.v6only == false;
 }
 
 std::string hidden_reason(const OwnedSocket& found) {
   const SocketInfo& socket = found.socket;
-  const std::string what = fmt::format("{} {}", to_string(socket.transport), socket.local.to_string());
+  const std::string what = socket.is_unix()
+                               ? socket.local.to_string()
+                               : fmt::format("{} {}", to_string(socket.transport), socket.local.to_string());
   const std::string holder =
       fmt::format("{} is {} (uid {})", what,
                   socket.state == SocketState::listen ? "listening" : state_name(socket), socket.uid);
   switch (*found.hidden) {
     case Hidden::permission:
-      return fmt::format("{}, but its process is not ours to look into: {}", holder, remedy());
+      return fmt::format("{}, but its process is not ours to look into: {} to see which", holder, remedy());
     case Hidden::pid_namespace:
       return holder + ", but its process is in another pid namespace: run as root on the host";
     case Hidden::kernel:

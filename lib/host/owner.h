@@ -5,9 +5,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/error.h"
+#include "host/netns.h"
+#include "host/owner_search.h"
 #include "host/process.h"
 #include "host/role.h"
 #include "host/socket_info.h"
@@ -31,19 +34,35 @@ enum class Hidden : std::uint8_t {
 struct OwnedSocket {
   SocketInfo socket;
   std::optional<Role> role;
+  std::string_view role_reason;  // "it listens"
   std::vector<Process> owners;   // by pid
   std::optional<Hidden> hidden;  // set exactly when `owners` is empty
+  std::string netns;             // the label of its network namespace where that is not ours
 };
 
 struct OwnedSockets {
   // What waits for anyone first, then what is bound, then connections; each by transport, family and address.
   std::vector<OwnedSocket> sockets;
   std::string fallback;  // as in SocketList
+  SearchReach reach = SearchReach::relatives;
+};
+
+struct OwnerRules {
+  std::vector<NetNamespace> places = {};  // whose sockets; empty for the one we are in
+  bool everywhere = false;                // look at every process, however soon an owner is found
+  // Of these sockets alone, by inode, but for what waits on the same port; nullopt for all.
+  std::optional<std::unordered_set<std::uint64_t>> only = {};
 };
 
 // The sockets the query asks for, each with its owners. A socket that was closed while we looked for its
 // owner is left out. ErrorKind::local when the kernel's list cannot be had at all.
-[[nodiscard]] Result<OwnedSockets> owned_sockets(const SocketQuery& query);
+[[nodiscard]] Result<OwnedSockets> owned_sockets(const SocketQuery& query, const OwnerRules& rules = {});
+
+// Whether a TCP or UDP socket bound to the IPv6 wildcard takes IPv4 too.
+[[nodiscard]] bool takes_ipv4_too(const SocketInfo& socket);
+
+// What would help where another user's processes are closed to us: "run as root".
+[[nodiscard]] std::string_view remedy();
 
 // One sentence that says why the owner cannot be named, and what would help where something does: "tcp
 // [::]:9100 is listening (uid 0), but its process is not ours to look into: run as root to see which". Only

@@ -1,6 +1,7 @@
 #include "host/proc_net.h"
 
 #include <fmt/core.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <bit>
@@ -20,7 +21,14 @@ constexpr std::size_t kRemote = 2;
 constexpr std::size_t kState = 3;
 constexpr std::size_t kUid = 7;
 constexpr std::size_t kInode = 9;
-constexpr std::size_t kWords = kInode + 1;  // what follows differs between kernels and protocols
+// And of a line of /proc/net/unix.
+constexpr std::size_t kUnixFlags = 3;
+constexpr std::size_t kUnixType = 4;
+constexpr std::size_t kUnixState = 5;
+constexpr std::size_t kUnixInode = 6;
+constexpr std::uint8_t kUnixConnected = 3;           // SS_CONNECTED of linux/net.h
+constexpr std::uint32_t kUnixListens = 0x0001'0000;  // __SO_ACCEPTCON, the same
+constexpr std::size_t kWords = kInode + 1;           // what follows differs between kernels and protocols
 
 // The next line of `text`, which loses it.
 std::string_view take_line(std::string_view& text) {
@@ -85,6 +93,34 @@ bool parse_line(std::string_view line, SocketInfo& socket) {
   return true;
 }
 
+// "00000000dba12345: 00000002 00000000 00010000 0001 01 4242 /run/x.sock": the name is the rest of the line,
+// with "@" for each NUL, and missing where there is none.
+bool parse_unix_line(std::string_view line, SocketInfo& socket) {
+  std::array<std::string_view, kUnixInode + 1> words;
+  if (split(line, words) != words.size() || words[0].back() != ':') return false;
+  std::uint32_t flags = 0;
+  std::uint16_t type = 0;
+  std::uint8_t connection = 0;
+  if (!parse_hex(words[kUnixFlags], flags) || !parse_hex(words[kUnixType], type)) return false;
+  if (!parse_hex(words[kUnixState], connection)) return false;
+  const auto inode = parse_unsigned(words[kUnixInode], 0, UINT64_MAX, "inode");
+  if (!inode) return false;
+  socket.transport = type == SOCK_DGRAM ? Transport::unix_dgram : Transport::unix_stream;
+  socket.seqpacket = type == SOCK_SEQPACKET;
+  socket.inode = *inode;
+  socket.state = connection == kUnixConnected  ? SocketState::established
+                 : (flags & kUnixListens) != 0 ? SocketState::listen
+                                               : SocketState::close;
+  const char* rest = words[kUnixInode].data() + words[kUnixInode].size();
+  std::string_view name(rest, static_cast<std::size_t>(line.data() + line.size() - rest));
+  if (name.starts_with(' ')) name.remove_prefix(1);
+  sockaddr_storage storage{};
+  storage.ss_family = AF_UNIX;
+  socket.local = socket.remote = SocketAddress::from(storage, sizeof(sa_family_t));
+  if (const auto named = SocketAddress::unix_path(name)) socket.local = *named;
+  return true;
+}
+
 }  // namespace
 
 Result<std::vector<SocketInfo>> parse_proc_net(std::string_view text, Transport transport, Family family) {
@@ -103,11 +139,20 @@ Result<std::vector<SocketInfo>> parse_proc_net(std::string_view text, Transport 
   return sockets;
 }
 
-Result<std::vector<SocketInfo>> read_proc_net(Transport transport, Family family, const SocketQuery& query) {
-  // The entry of this thread: /proc/net itself is that of the process's first thread.
-  const std::string path =
-      fmt::format("/proc/thread-self/net/{}{}", transport == Transport::tcp ? "tcp" : "udp",
-                  family == Family::ipv4 ? "" : "6");
+std::vector<SocketInfo> parse_proc_net_unix(std::string_view text) {
+  std::vector<SocketInfo> sockets;
+  take_line(text);
+  while (!text.empty()) {
+    SocketInfo socket;
+    if (parse_unix_line(take_line(text), socket)) sockets.push_back(socket);
+  }
+  return sockets;
+}
+
+Result<std::vector<SocketInfo>> read_proc_net(std::string_view folder, Transport transport, Family family,
+                                              const SocketQuery& query) {
+  const std::string path = fmt::format("{}/{}{}", folder, transport == Transport::tcp ? "tcp" : "udp",
+                                       family == Family::ipv4 ? "" : "6");
   const auto text = read_file(path);
   if (!text) return std::unexpected(text.error());
   auto sockets = parse_proc_net(*text, transport, family);
@@ -115,6 +160,12 @@ Result<std::vector<SocketInfo>> read_proc_net(Transport transport, Family family
     std::erase_if(*sockets, [&](const SocketInfo& s) { return s.local.port() != *query.local_port; });
   }
   return sockets;
+}
+
+Result<std::vector<SocketInfo>> read_proc_net_unix(std::string_view folder) {
+  const auto text = read_file(fmt::format("{}/unix", folder));
+  if (!text) return std::unexpected(text.error());
+  return parse_proc_net_unix(*text);
 }
 
 }  // namespace pier

@@ -1,5 +1,5 @@
-// /proc/net/tcp, tcp6, udp and udp6 (proc(5)): what is left where sock_diag(7) is not to be had, as in many
-// sandboxes and on kernels without inet_diag.
+// /proc/net/tcp, tcp6, udp, udp6 and unix (proc(5)): what is left where sock_diag(7) is not to be had, as in
+// many sandboxes and on kernels without inet_diag, and in network namespaces other than ours.
 #pragma once
 
 #include <string_view>
@@ -15,9 +15,14 @@ namespace pier {
 [[nodiscard]] Result<std::vector<SocketInfo>> parse_proc_net(std::string_view text, Transport transport,
                                                              Family family);
 
-// Reads the file of this transport and family and keeps what the query asks for. ErrorKind::local when it is
-// missing (code ENOENT) or unreadable.
-[[nodiscard]] Result<std::vector<SocketInfo>> read_proc_net(Transport transport, Family family,
-                                                            const SocketQuery& query);
+// The same for /proc/net/unix, which does not tell peers and users. Anybody may put a line end into a name,
+// so lines of another form are passed over.
+[[nodiscard]] std::vector<SocketInfo> parse_proc_net_unix(std::string_view text);
+
+// Reads the file of this transport and family in `folder` ("/proc/PID/net") and keeps what the query asks
+// for. ErrorKind::local when it is missing (code ENOENT) or unreadable.
+[[nodiscard]] Result<std::vector<SocketInfo>> read_proc_net(std::string_view folder, Transport transport,
+                                                            Family family, const SocketQuery& query);
+[[nodiscard]] Result<std::vector<SocketInfo>> read_proc_net_unix(std::string_view folder);
 
 }  // namespace pier

@@ -1,20 +1,15 @@
 #include "host/process.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <pwd.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
-#include <memory>
-#include <unordered_set>
+#include <utility>
+#include <vector>
 
-#include "base/number.h"
 #include "base/proc_file.h"
 #include "host/cgroup.h"
 
@@ -24,69 +19,33 @@ namespace {
 constexpr std::size_t kCommLength = 15;  // TASK_COMM_LEN less its NUL
 // The longest command line worth showing; Linux allows megabytes.
 constexpr std::size_t kCmdlineLimit = 65536;
-// The inode of the host's first pid namespace, fixed in the kernel (PROC_PID_INIT_INO).
-constexpr ino_t kFirstPidNamespace = 0xEFFFFFFC;
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
-
 std::string proc_path(pid_t pid, std::string_view name) {
   return fmt::format("/proc/{}/{}", pid, name);
 }
 
-// "socket:[12345]".
-std::optional<std::uint64_t> socket_inode(std::string_view link) {
-  constexpr std::string_view kPrefix = "socket:[";
-  if (!link.starts_with(kPrefix) || !link.ends_with(']')) return std::nullopt;
-  link.remove_prefix(kPrefix.size());
-  link.remove_suffix(1);
-  std::uint64_t inode = 0;
-  const auto [end, error] = std::from_chars(link.data(), link.data() + link.size(), inode);
-  if (error != std::errc() || end != link.data() + link.size()) return std::nullopt;
-  return inode;
+// The words of /proc/PID/stat after the program's name, which may hold anything: the state is the first.
+std::optional<std::string> stat_words(pid_t pid) {
+  auto text = read_file(proc_path(pid, "stat"));
+  if (!text) return std::nullopt;
+  const std::size_t name_end = text->rfind(") ");
+  if (name_end == std::string::npos) return std::nullopt;
+  return text->substr(name_end + 2);
 }
 
-// Calls `visit` with the inode of each socket among the process's descriptors. 0, or the errno that kept us
-// from looking at all of them.
-template <class Visit>
-int visit_sockets(pid_t pid, Visit visit) {
-  const Directory directory(::opendir(proc_path(pid, "fd").c_str()));
-  if (!directory) return errno;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    if (entry->d_name[0] == '.') continue;
-    std::array<char, 64> link;  // longer ones are no sockets
-    const ssize_t n = ::readlinkat(::dirfd(directory.get()), entry->d_name, link.data(), link.size());
-    if (n < 0 && (errno == EACCES || errno == EPERM)) return errno;
-    if (n < 0) continue;  // closed meanwhile
-    const auto inode = socket_inode({link.data(), static_cast<std::size_t>(n)});
-    if (inode) visit(*inode);
+std::optional<std::uint64_t> number_at(std::string_view words, std::size_t index) {
+  for (; index > 0; --index) {
+    const std::size_t blank = words.find(' ');
+    if (blank == std::string_view::npos) return std::nullopt;
+    words.remove_prefix(blank + 1);
   }
-  return 0;
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(words.data(), words.data() + words.size(), value);
+  return error == std::errc() ? std::optional(value) : std::nullopt;
 }
 
-std::vector<pid_t> every_pid() {
-  std::vector<pid_t> pids;
-  const Directory directory(::opendir("/proc"));
-  if (!directory) return pids;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const auto pid = parse_unsigned(entry->d_name, 1, INT32_MAX, "pid");
-    if (pid) pids.push_back(static_cast<pid_t>(*pid));
-  }
-  return pids;
-}
-
-bool in_first_pid_namespace() {
-  struct stat status;
-  return ::stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == kFirstPidNamespace;
-}
-
-// Mounted with hidepid=2 or 4, /proc does not even list the processes of others. The first process is never
-// ours then.
-bool processes_are_hidden() {
-  return ::access("/proc/1", F_OK) != 0;
-}
+// Of those words, by proc(5)'s fields 4 and 22.
+constexpr std::size_t kParent = 1;
+constexpr std::size_t kStartTime = 19;
 
 }  // namespace
 
@@ -110,8 +69,14 @@ std::optional<Process> read_process(pid_t pid) {
   struct stat status;
   // The directory's owner is root for a process that may not be dumped; its status file knows better.
   if (::stat(fmt::format("/proc/{}", pid).c_str(), &status) != 0) return std::nullopt;
-  Process process{
-      .pid = pid, .uid = status.st_uid, .program = {}, .cmdline = {}, .unit = {}, .container = {}};
+  Process process{.pid = pid,
+                  .uid = status.st_uid,
+                  .program = {},
+                  .cmdline = {},
+                  .unit = {},
+                  .container = {},
+                  .pod = {},
+                  .target = {}};
   if (const auto text = read_file(proc_path(pid, "status"))) {
     if (const std::size_t at = text->find("\nUid:\t"); at != std::string::npos) {
       unsigned real = 0;
@@ -127,6 +92,8 @@ std::optional<Process> read_process(pid_t pid) {
   CgroupNames names = parse_cgroup(read_file(proc_path(pid, "cgroup")).value_or(""));
   process.unit = std::move(names.unit);
   process.container = std::move(names.container);
+  process.pod = std::move(names.pod);
+  process.target = docker_proxy_target(cmdline.value_or(""));
   return process;
 }
 
@@ -144,23 +111,31 @@ std::string user_name(std::uint32_t uid) {
   }
 }
 
-OwnerSearch find_owners(std::span<const std::uint64_t> inodes) {
-  OwnerSearch result;
-  std::unordered_set<std::uint64_t> wanted(inodes.begin(), inodes.end());
-  wanted.erase(0);  // no process holds a socket without an inode
-  if (wanted.empty()) return result;
-  for (const pid_t pid : every_pid()) {
-    const int error = visit_sockets(pid, [&](std::uint64_t inode) {
-      if (!wanted.contains(inode)) return;
-      std::vector<pid_t>& pids = result.pids[inode];
-      if (pids.empty() || pids.back() != pid) pids.push_back(pid);  // one process may hold it twice
-    });
-    if (error == EACCES || error == EPERM) result.denied = true;
+std::string docker_proxy_target(std::string_view cmdline_text) {
+  std::string ip;
+  std::string port;
+  std::string_view before;
+  bool first = true;
+  while (!cmdline_text.empty()) {
+    const std::string_view word = cmdline_text.substr(0, cmdline_text.find('\0'));
+    cmdline_text.remove_prefix(std::min(word.size() + 1, cmdline_text.size()));
+    if (std::exchange(first, false) && word.substr(word.rfind('/') + 1) != "docker-proxy") return {};
+    if (before == "-container-ip") ip = word;
+    if (before == "-container-port") port = word;
+    before = word;
   }
-  for (auto& [inode, pids] : result.pids) std::ranges::sort(pids);
-  result.denied = result.denied || processes_are_hidden();
-  result.whole_host = in_first_pid_namespace();
-  return result;
+  if (ip.empty() || port.empty()) return {};
+  return ip.find(':') == std::string::npos ? ip + ":" + port : "[" + ip + "]:" + port;
+}
+
+pid_t parent_of(pid_t pid) {
+  const auto words = stat_words(pid);
+  return words ? static_cast<pid_t>(number_at(*words, kParent).value_or(0)) : 0;
+}
+
+std::optional<std::uint64_t> start_time_of(pid_t pid) {
+  const auto words = stat_words(pid);
+  return words ? number_at(*words, kStartTime) : std::nullopt;
 }
 
 }  // namespace pier

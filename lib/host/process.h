@@ -1,15 +1,12 @@
-// From a socket to the processes that hold it, by way of /proc/PID/fd (proc(5)).
+// What /proc tells of a process (proc(5)).
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
 
 namespace pier {
 
@@ -20,6 +17,8 @@ struct Process {
   std::string cmdline;    // the words with blanks between; empty for a kernel thread or a zombie
   std::string unit;       // host/cgroup.h
   std::string container;
+  std::string pod;
+  std::string target;  // of Docker's proxy: where it forwards to, "172.17.0.2:80"
 };
 
 // What /proc tells of a process; nullopt when it has gone. Fields that are hidden from us are empty.
@@ -35,15 +34,14 @@ struct Process {
 // The name of a user, or empty when the host knows none for it.
 [[nodiscard]] std::string user_name(std::uint32_t uid);
 
-struct OwnerSearch {
-  std::unordered_map<std::uint64_t, std::vector<pid_t>> pids;  // by inode; only those found; pids ascending
-  bool denied = false;     // the descriptors of some process were not ours to read, or /proc hides processes
-  bool whole_host = true;  // we are in the first pid namespace, and so see every process there is
-};
+// Where docker-proxy, with these words in its command line (ended by NUL each), forwards to: "172.17.0.2:80".
+// Empty for any other program.
+[[nodiscard]] std::string docker_proxy_target(std::string_view cmdline_text);
 
-// Looks for the sockets of these inodes among the descriptors of every process in /proc: a socket may be
-// shared, by fork(2) or by passing descriptors. Costs one readlink(2) for each open descriptor of the host,
-// and nothing when there is no inode but 0 to look for.
-[[nodiscard]] OwnerSearch find_owners(std::span<const std::uint64_t> inodes);
+// The process that started it, or that took it over; 0 when it has none in sight or has gone.
+[[nodiscard]] pid_t parent_of(pid_t pid);
+
+// When it was started, in clock ticks since boot: with the pid, who it is. nullopt when it has gone.
+[[nodiscard]] std::optional<std::uint64_t> start_time_of(pid_t pid);
 
 }  // namespace pier

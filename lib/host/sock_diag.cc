@@ -1,16 +1,17 @@
 #include "host/sock_diag.h"
 
-#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
 #include <cstring>
-#include <memory>
+#include <unordered_map>
+
+#include "host/sock_diag_read.h"
 
 namespace pier {
 namespace {
@@ -48,30 +49,50 @@ std::array<inet_diag_bc_op, 4> port_filter(std::uint16_t port) {
            {.code = 0, .yes = 0, .no = port}}};
 }
 
-void build_request(std::byte* buffer, Transport transport, Family family, const SocketQuery& query,
-                   std::uint32_t sequence) {
-  nlmsghdr* header = mnl_nlmsg_put_header(buffer);
+struct Request {
+  alignas(nlmsghdr) std::array<std::byte, 512> bytes{};
+  [[nodiscard]] nlmsghdr* header() { return reinterpret_cast<nlmsghdr*>(bytes.data()); }
+};
+
+void put_header(Request& request) {
+  nlmsghdr* header = mnl_nlmsg_put_header(request.bytes.data());
   header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
   header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  header->nlmsg_seq = sequence;
-  auto* request =
-      static_cast<inet_diag_req_v2*>(mnl_nlmsg_put_extra_header(header, sizeof(inet_diag_req_v2)));
-  request->sdiag_family = static_cast<std::uint8_t>(domain_of(family));
-  request->sdiag_protocol = transport == Transport::tcp ? IPPROTO_TCP : IPPROTO_UDP;
-  request->idiag_states = kEveryState;
-  if (query.local_port) {
-    const auto filter = port_filter(*query.local_port);
-    mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, sizeof filter, filter.data());
-  }
 }
 
-SocketAddress address_of(Family family, const __be32 (&words)[4], __be16 port, std::uint32_t interface) {
-  std::array<std::uint8_t, 16> bytes;
-  std::memcpy(bytes.data(), words, bytes.size());
-  const bool link_local = family == Family::ipv6 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
-  const IpAddress ip(family, std::span(bytes).first(family == Family::ipv4 ? 4 : 16),
-                     link_local ? interface : 0);
-  return {ip, ntohs(port)};
+constexpr std::uint8_t extension(int attribute) {
+  return static_cast<std::uint8_t>(1U << (attribute - 1));
+}
+
+// `protocol`: IPPROTO_TCP, _UDP or _MPTCP. The last is too large for its field, and stands in an attribute.
+// The field then names a protocol whose sockets are no TCP, for kernels that pass over the attribute.
+Request inet_request(int protocol, Family family, const SocketQuery& query) {
+  Request built;
+  put_header(built);
+  auto* request =
+      static_cast<inet_diag_req_v2*>(mnl_nlmsg_put_extra_header(built.header(), sizeof(inet_diag_req_v2)));
+  request->sdiag_family = static_cast<std::uint8_t>(domain_of(family));
+  request->sdiag_protocol = static_cast<std::uint8_t>(protocol > UINT8_MAX ? int{IPPROTO_RAW} : protocol);
+  request->idiag_states = kEveryState;
+  if (query.details) request->idiag_ext = extension(INET_DIAG_SKMEMINFO) | extension(INET_DIAG_INFO);
+  if (protocol > UINT8_MAX)
+    mnl_attr_put_u32(built.header(), INET_DIAG_REQ_PROTOCOL, static_cast<std::uint32_t>(protocol));
+  if (query.local_port) {
+    const auto filter = port_filter(*query.local_port);
+    mnl_attr_put(built.header(), INET_DIAG_REQ_BYTECODE, sizeof filter, filter.data());
+  }
+  return built;
+}
+
+Request unix_request() {
+  Request built;
+  put_header(built);
+  auto* request =
+      static_cast<unix_diag_req*>(mnl_nlmsg_put_extra_header(built.header(), sizeof(unix_diag_req)));
+  request->sdiag_family = AF_UNIX;
+  request->udiag_states = kEveryState;
+  request->udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
+  return built;
 }
 
 struct Collector {
@@ -79,45 +100,15 @@ struct Collector {
   std::vector<SocketInfo>& sockets;
 };
 
-int read_attribute(const nlattr* attribute, void* data) {
-  if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY && mnl_attr_get_payload_len(attribute) >= 1) {
-    static_cast<SocketInfo*>(data)->v6only = mnl_attr_get_u8(attribute) != 0;
-  }
-  return MNL_CB_OK;
-}
-
 // One socket. What is too short, or of a family nobody asked for, ends the reading.
 int collect(const nlmsghdr* header, void* data) {
   auto& collector = *static_cast<Collector*>(data);
-  inet_diag_msg message;
-  if (mnl_nlmsg_get_payload_len(header) < sizeof message) {
-    errno = EBADMSG;
-    return MNL_CB_ERROR;
-  }
-  std::memcpy(&message, mnl_nlmsg_get_payload(header), sizeof message);
-  const bool ipv4 = message.idiag_family == AF_INET;
-  const bool known_state =
-      message.idiag_state >= 1 && message.idiag_state <= static_cast<unsigned>(SocketState::bound);
-  if ((!ipv4 && message.idiag_family != AF_INET6) || !known_state) {
-    errno = EBADMSG;
-    return MNL_CB_ERROR;
-  }
-  SocketInfo socket;
+  SocketInfo& socket = collector.sockets.emplace_back();
   socket.transport = collector.transport;
-  socket.family = ipv4 ? Family::ipv4 : Family::ipv6;
-  socket.local = address_of(socket.family, message.id.idiag_src, message.id.idiag_sport, message.id.idiag_if);
-  socket.remote =
-      address_of(socket.family, message.id.idiag_dst, message.id.idiag_dport, message.id.idiag_if);
-  socket.state = static_cast<SocketState>(message.idiag_state);
-  // The only closed TCP sockets in a dump are those asked for by the bit of `bound`.
-  if (collector.transport == Transport::tcp && socket.state == SocketState::close) {
-    socket.state = SocketState::bound;
-  }
-  socket.uid = message.idiag_uid;
-  socket.inode = message.idiag_inode;
-  mnl_attr_parse(header, sizeof message, read_attribute, &socket);
-  collector.sockets.push_back(socket);
-  return MNL_CB_OK;
+  const bool read = collector.transport == Transport::unix_stream ? read_unix_message(header, socket)
+                                                                  : read_inet_message(header, socket);
+  if (!read) collector.sockets.pop_back();
+  return read ? MNL_CB_OK : MNL_CB_ERROR;
 }
 
 // Whether no message says it is longer than what is left. libmnl compares lengths as signed numbers, and so
@@ -132,31 +123,83 @@ bool lengths_fit(std::span<const std::byte> bytes) {
   return true;
 }
 
-Result<std::vector<SocketInfo>> dump_once(mnl_socket* netlink, Transport transport, Family family,
-                                          const SocketQuery& query, std::uint32_t sequence) {
-  alignas(nlmsghdr) std::array<std::byte, 512> request{};
-  build_request(request.data(), transport, family, query, sequence);
-  if (mnl_socket_sendto(netlink, request.data(), reinterpret_cast<nlmsghdr*>(request.data())->nlmsg_len) <
-      0) {
-    return system_error("send", "sock_diag", errno, ErrorKind::local);
-  }
-  struct alignas(nlmsghdr) Block {
-    std::array<std::byte, kReplySize> bytes;
-  };
-  const auto block = std::make_unique<Block>();
-  std::vector<SocketInfo> sockets;
-  for (;;) {
-    const ssize_t n = mnl_socket_recvfrom(netlink, block->bytes.data(), block->bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_error("receive", "sock_diag", errno, ErrorKind::local);
-    const auto reply = parse_diag_replies(std::span(block->bytes).first(static_cast<std::size_t>(n)),
-                                          sequence, mnl_socket_get_portid(netlink), transport, sockets);
-    if (!reply) return std::unexpected(reply.error());
-    if (*reply == DiagReply::done) return sockets;
+// The kernel tells a peer's inode; its name stands with the peer itself.
+void name_peers(std::vector<SocketInfo>& sockets) {
+  std::unordered_map<std::uint64_t, const SocketInfo*> by_inode;
+  for (const SocketInfo& socket : sockets) by_inode.emplace(socket.inode, &socket);
+  for (SocketInfo& socket : sockets) {
+    const auto peer = by_inode.find(socket.peer);
+    if (socket.peer != 0 && peer != by_inode.end()) socket.remote = peer->second->local;
   }
 }
 
 }  // namespace
+
+struct SockDiag::State {
+  struct alignas(nlmsghdr) Block {
+    std::array<std::byte, kReplySize> bytes;
+  };
+
+  Netlink netlink;
+  std::uint32_t sequence = 0;
+  const std::unique_ptr<Block> block = std::make_unique_for_overwrite<Block>();
+
+  Result<std::vector<SocketInfo>> dump_once(Request& request, Transport transport) {
+    if (!netlink) {
+      auto opened = open_netlink();
+      if (!opened) return std::unexpected(opened.error());
+      netlink = *std::move(opened);
+    }
+    request.header()->nlmsg_seq = ++sequence;
+    if (mnl_socket_sendto(netlink.get(), request.bytes.data(), request.header()->nlmsg_len) < 0) {
+      return system_error("send", "sock_diag", errno, ErrorKind::local);
+    }
+    std::vector<SocketInfo> sockets;
+    for (;;) {
+      const ssize_t n = mnl_socket_recvfrom(netlink.get(), block->bytes.data(), block->bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return system_error("receive", "sock_diag", errno, ErrorKind::local);
+      const auto reply =
+          parse_diag_replies(std::span(block->bytes).first(static_cast<std::size_t>(n)), sequence,
+                             mnl_socket_get_portid(netlink.get()), transport, sockets);
+      if (!reply) return std::unexpected(reply.error());
+      if (*reply == DiagReply::done) return sockets;
+    }
+  }
+
+  Result<std::vector<SocketInfo>> dump(Request request, Transport transport) {
+    for (int attempt = 1;; ++attempt) {
+      auto sockets = dump_once(request, transport);
+      if (sockets) return sockets;
+      netlink.reset();  // what is left of a disturbed dump is lost with it
+      if (sockets.error().code != EINTR || attempt == kAttempts) return sockets;
+    }
+  }
+};
+
+SockDiag::SockDiag() : state_(std::make_unique<State>()) {}
+SockDiag::~SockDiag() = default;
+
+Result<std::vector<SocketInfo>> SockDiag::inet(Transport transport, Family family, const SocketQuery& query) {
+  const int protocol = transport == Transport::tcp ? IPPROTO_TCP : IPPROTO_UDP;
+  return state_->dump(inet_request(protocol, family, query), transport);
+}
+
+Result<std::vector<SocketInfo>> SockDiag::mptcp(Family family, const SocketQuery& query) {
+  SocketQuery plain = query;
+  plain.details = false;  // the information is of another form than TCP's
+  return state_->dump(inet_request(IPPROTO_MPTCP, family, plain), Transport::tcp);
+}
+
+Result<std::vector<SocketInfo>> SockDiag::unix_sockets() {
+  auto sockets = state_->dump(unix_request(), Transport::unix_stream);
+  if (sockets) name_peers(*sockets);
+  return sockets;
+}
+
+Result<std::vector<SocketInfo>> dump_sockets(Transport transport, Family family, const SocketQuery& query) {
+  return SockDiag().inet(transport, family, query);
+}
 
 Result<DiagReply> parse_diag_replies(std::span<const std::byte> bytes, std::uint32_t sequence,
                                      std::uint32_t port_id, Transport transport,
@@ -166,16 +209,6 @@ Result<DiagReply> parse_diag_replies(std::span<const std::byte> bytes, std::uint
   const int verdict = mnl_cb_run(bytes.data(), bytes.size(), sequence, port_id, collect, &collector);
   if (verdict == MNL_CB_ERROR) return system_error("sock_diag", "", errno, ErrorKind::local);
   return verdict == MNL_CB_STOP ? DiagReply::done : DiagReply::more;
-}
-
-Result<std::vector<SocketInfo>> dump_sockets(Transport transport, Family family, const SocketQuery& query) {
-  for (std::uint32_t attempt = 1;; ++attempt) {
-    const auto netlink = open_netlink();  // a new one: what is left of a disturbed dump is lost with the old
-    if (!netlink) return std::unexpected(netlink.error());
-    auto sockets = dump_once(netlink->get(), transport, family, query, attempt);
-    if (!sockets && sockets.error().code == EINTR && attempt < kAttempts) continue;
-    return sockets;
-  }
 }
 
 }  // namespace pier

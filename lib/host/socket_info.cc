@@ -3,7 +3,7 @@
 namespace pier {
 
 std::string_view state_name(const SocketInfo& socket) {
-  if (socket.transport == Transport::udp) {
+  if (is_datagram(socket.transport)) {
     return socket.state == SocketState::established ? "connected" : "unconnected";
   }
   switch (socket.state) {
@@ -37,6 +37,7 @@ std::string_view state_name(const SocketInfo& socket) {
 }
 
 bool covers(const SocketInfo& socket, const IpAddress& ip) {
+  if (!socket.local.is_ip()) return false;
   const IpAddress own = socket.local.ip();
   const IpAddress wanted = ip.unmapped();
   if (own.unmapped().bytes().size() == wanted.bytes().size() && own.unmapped() == wanted) return true;

@@ -1,4 +1,4 @@
-// What the kernel tells of a socket of this network namespace, whichever way it was asked (sock_diag(7) or
+// What the kernel tells of a socket of one network namespace, whichever way it was asked (sock_diag(7) or
 // /proc/net).
 #pragma once
 
@@ -31,22 +31,38 @@ enum class SocketState : std::uint8_t {
 };
 
 struct SocketInfo {
-  Transport transport = Transport::tcp;  // tcp or udp
+  Transport transport = Transport::tcp;  // tcp, udp, unix_stream (sequenced packets too) or unix_dgram
   Family family = Family::ipv4;          // of the socket: an IPv6 one may carry IPv4 (mapped addresses)
   SocketAddress local;
-  SocketAddress remote;  // the wildcard address and port 0 where there is no peer
+  SocketAddress remote;  // the wildcard address and port 0 where there is no peer; Unix: the peer's name
   SocketState state = SocketState::close;
   std::uint32_t uid = 0;       // of the process that made the socket
   std::uint64_t inode = 0;     // 0 when no process holds it: time-wait, closing, or not accepted yet
   std::optional<bool> v6only;  // an IPv6 socket without a peer: whether IPv4 is kept out; unknown from /proc
+  bool mptcp = false;          // TCP that is, or is a part of, Multipath TCP (RFC 8684)
+  bool seqpacket = false;      // Unix: sequenced packets (unix(7))
+  std::uint64_t peer = 0;      // Unix: the inode of the other end; 0 for none or unknown
 
-  // A TCP socket that listens, or a UDP socket that takes datagrams from anyone.
+  // From sock_diag only.
+  std::uint64_t cgroup = 0;     // id of the control group (version 2) it was made in; 0 for unknown
+  std::uint32_t interface = 0;  // index of the only interface it uses (SO_BINDTODEVICE); 0 for any
+  // Bytes not read yet, and sent but not acknowledged. Of a TCP or Unix listener: connections that wait to be
+  // accepted, and how many may.
+  std::optional<std::uint32_t> receive_queue;
+  std::optional<std::uint32_t> send_queue;
+  // With SocketQuery::details only.
+  std::optional<std::uint32_t> memory;  // bytes that the kernel has taken for it
+  std::optional<std::uint32_t> rtt_us;  // smoothed round-trip time of a TCP connection
+
+  [[nodiscard]] bool is_unix() const { return local.is_unix(); }
+  // A socket that listens, or one that takes datagrams from anyone: for a Unix one, by a name it has.
   [[nodiscard]] bool waits_for_anyone() const {
-    return transport == Transport::udp ? state == SocketState::close : state == SocketState::listen;
+    if (!is_datagram(transport)) return state == SocketState::listen;
+    return state == SocketState::close && (!is_unix() || !local.is_nameless());
   }
 };
 
-// "listen", "established", "time-wait"…; for UDP "connected" and "unconnected".
+// "listen", "established", "time-wait"…; for datagrams "connected" and "unconnected".
 [[nodiscard]] std::string_view state_name(const SocketInfo& socket);
 
 // Whether a socket with this local address is asked when something arrives at `ip`: the same address, or the
@@ -57,7 +73,9 @@ struct SocketInfo {
 struct SocketQuery {
   bool tcp = true;
   bool udp = true;
+  bool unix_sockets = false;                // not with local_port: they have none
   std::optional<std::uint16_t> local_port;  // one port only; the kernel does the choosing where it can
+  bool details = false;                     // memory and round-trip time too, which cost the kernel some work
 };
 
 }  // namespace pier

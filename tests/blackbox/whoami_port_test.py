@@ -1,6 +1,5 @@
 """pier-whoami-port: who am I, who owns a port, which port is free (contract, section 8)."""
 
-import json
 import os
 import re
 import signal
@@ -8,69 +7,17 @@ import socket
 import sys
 import unittest
 
-from harness import PTY, Lab, TestCase, binary, need_ipv6, need_program, need_root, run, wait_until
+from harness import PTY, Lab, binary, need_ipv6, need_program, run, wait_until
+from whoami_case import WhoamiTestCase, records, whoami
 
 SOCKET_FIELDS = ["type", "proto", "family", "local_addr", "local_port", "local_class", "remote_addr",
-                 "remote_port", "remote_class", "state", "role", "uid", "user", "inode", "owners", "hidden"]
+                 "remote_port", "remote_class", "state", "role", "uid", "user", "inode", "owners", "hidden",
+                 "hidden_reason", "role_reason", "also_ipv4", "mptcp", "interface", "backlog_used", "backlog_limit",
+                 "receive_queue", "send_queue", "memory", "rtt_us", "netns"]
 
 
-def whoami(*args, **options):
-    return run(["pier-whoami-port", *map(str, args)], **options)
 
-
-def records(done):
-    return [json.loads(line) for line in done.lines]
-
-
-class Base(TestCase):
-    # An address of the loopback for this test alone: a port number that another test uses, or that is in
-    # time-wait after one, is at another address.
-    ip = "127.2." + ".".join(map(str, divmod(os.getpid() & 0xffff, 256)))
-
-    def raw_listener(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, address=None):
-        return super().raw_listener(family, kind, address or ((self.ip, 0) if family == socket.AF_INET else None))
-
-    def raw_connect(self, address):
-        client = self.enterContext(socket.create_connection(address, source_address=(self.ip, 0)))
-        client.settimeout(60)
-        return client
-
-    def sockets(self, *args, **options):
-        """The socket records of this test's own address."""
-        return [r for r in self.json(*args, **options) if r["local_addr"] == self.ip]
-
-    def rows(self, *args, **options):
-        """The rows of --port for this test's own address, which is an owned one: exit 0."""
-        done = whoami(*args, **options)
-        self.assertEqual(done.code, 0, done)
-        return [line for line in done.lines if f"{self.ip}:" in line]
-
-    def json(self, *args, code=0, **options):
-        """The records between start and summary, which are checked here."""
-        done = whoami(*args, "--json", **options)
-        self.assertEqual(done.code, code, done)
-        first, *between, last = records(done)
-        self.assertEqual((first["type"], first["schema"]), ("start", 1))
-        self.assertEqual(last["type"], "summary")
-        self.last = last
-        return between
-
-    def port_of(self, sock):
-        return sock.getsockname()[1]
-
-    def as_nobody(self, host, *args):
-        """The question on a host of a Lab, by a user who may look into nothing of ours."""
-        need_root("needs root, to ask as another user")
-        need_program("setpriv")
-        program = binary("pier-whoami-port")
-        probe = run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "test", "-x", program])
-        if probe.code != 0:
-            raise unittest.SkipTest("user nobody cannot reach the build folder")
-        return run(host.command(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program,
-                                 *map(str, args)]))
-
-
-class Here(Base):
+class Here(WhoamiTestCase):
     def test_tells_the_port_a_new_socket_gets_and_the_hosts_ranges(self):
         done = whoami()
         self.assertEqual((done.code, done.err), (0, ""), done)
@@ -134,7 +81,7 @@ class Here(Base):
         self.assertRegex(done.err, r"\Apier-whoami-port: bind [^\n]+\n\Z")
 
 
-class Ends(Base):
+class Ends(WhoamiTestCase):
     def test_both_ends_of_a_connection(self):
         server = self.raw_listener()
         done = whoami(self.ip, self.port_of(server))
@@ -241,7 +188,7 @@ class Ends(Base):
         self.assertIn("connect", [s["call"] for s in steps])
 
 
-class Owners(Base):
+class Owners(WhoamiTestCase):
     def test_the_row_of_a_listener(self):
         server = self.raw_listener()
         port = self.port_of(server)
@@ -266,7 +213,7 @@ class Owners(Base):
         self.assertEqual(record["inode"], os.fstat(server.fileno()).st_ino)
         self.assertIsNone(record["hidden"])
         (owner,) = record["owners"]
-        self.assertEqual(list(owner), ["pid", "program", "cmdline", "unit", "container"])
+        self.assertEqual(list(owner), ["pid", "program", "cmdline", "unit", "container", "pod", "target"])
         self.assertEqual(owner["pid"], os.getpid())
         self.assertTrue(self.last["complete"])
         self.assertEqual(self.last["sockets"], self.last["owned"] + self.last["hidden"])
@@ -420,7 +367,7 @@ class Owners(Base):
         self.assertNotIn("\t", first + second)
 
 
-class Free(Base):
+class Free(WhoamiTestCase):
     def test_a_port_that_everybody_can_bind(self):
         done = whoami("--free")
         self.assertEqual((done.code, done.err), (0, ""), done)
@@ -527,7 +474,7 @@ class Free(Base):
         self.assertEqual(done.err.count("\nsocket ") + done.err.startswith("socket "), 2, done.err)
 
 
-class Usage(Base):
+class Usage(WhoamiTestCase):
     def test_bad_words_are_one_line_and_exit_2(self):
         for words, texts in ((["--port", "80abc"], ["80abc"]),
                              (["--port", "0x50"], ["0x50"]),

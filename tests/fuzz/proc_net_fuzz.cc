@@ -1,5 +1,5 @@
-// /proc/net/{tcp,tcp6,udp,udp6}: whatever the text, the answer is sockets as the query describes them, or an
-// error of one line.
+// /proc/net/{tcp,tcp6,udp,udp6,unix}: whatever the text, the answer is sockets as the query describes them,
+// or an error of one line.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -24,5 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       }
     }
   }
+  for (const SocketInfo& socket : parse_proc_net_unix(text))
+    if (!socket.is_unix() || state_name(socket).empty()) std::abort();
   return 0;
 }

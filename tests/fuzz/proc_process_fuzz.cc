@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (names.unit.find('/') != std::string::npos || names.container.find('/') != std::string::npos)
     std::abort();
   if (join_cmdline(text).find('\0') != std::string::npos) std::abort();
+  (void)docker_proxy_target(text);
   const std::size_t cut = size == 0 ? 0 : std::size_t{data[0]} % size;
   const std::string name = program_name(text.substr(0, cut), text.substr(cut));
   if (cut > 0 && cut < 15 && name.size() > cut) std::abort();  // only a name that was cut is completed

@@ -22,5 +22,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::abort();
     if (state_name(socket).empty()) std::abort();
   }
+  std::vector<SocketInfo> unix_sockets;
+  if (const auto read = parse_diag_replies(bytes, 0, 0, Transport::unix_stream, unix_sockets);
+      !read && read.error().code == 0)
+    std::abort();
+  for (const SocketInfo& socket : unix_sockets)
+    if (!socket.is_unix() || socket.local.path().size() > 108) std::abort();
   return 0;
 }

@@ -38,15 +38,15 @@ TEST(Cgroup, NamesUnitAndContainer) {
       {"Kubernetes, containerd, systemd driver",
        "0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podaa_bb.slice/cri-containerd-" ID
        ".scope\n",
-       {"cri-containerd-" ID ".scope", ID}},
+       {"cri-containerd-" ID ".scope", ID, "aa-bb"}},
       {"Kubernetes, CRI-O",
        "0::/kubepods.slice/kubepods-pod1.slice/crio-" ID ".scope\n",
-       {"crio-" ID ".scope", ID}},
-      {"Kubernetes, cgroupfs driver", "4:memory:/kubepods/besteffort/pod11-22/" ID "\n", {"", ID}},
+       {"crio-" ID ".scope", ID, "1"}},
+      {"Kubernetes, cgroupfs driver", "4:memory:/kubepods/besteffort/pod11-22/" ID "\n", {"", ID, "11-22"}},
       {"containerd below systemd",
        "1:name=systemd:/system.slice/containerd.service/kubepods-besteffort-podaa.slice:cri-containerd:" ID
        "\n",
-       {"containerd.service", ID}},
+       {"containerd.service", ID, "aa"}},
       {"a container in a container is the inner one",
        "0::/docker/" ID "/docker/"
        "00000000000000000000000000000000"

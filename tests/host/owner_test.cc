@@ -156,7 +156,7 @@ TEST(Owner, ASocketOnItsWayBetweenProcessesIsWithNone) {
   EXPECT_TRUE(sockets[0].owners.empty());
   ASSERT_TRUE(sockets[0].hidden);
   // What exactly depends on what we may see: with every process of the host in sight it is the kernel's.
-  const OwnerSearch sight = find_owners(std::vector{sockets[0].socket.inode});
+  const OwnerSearch sight = find_owners(std::vector{WantedSocket{sockets[0].socket.inode, 0}});
   EXPECT_TRUE(sight.pids.empty());
   EXPECT_EQ(sockets[0].hidden, sight.denied       ? Hidden::permission
                                : sight.whole_host ? Hidden::kernel

@@ -107,7 +107,7 @@ std::vector<std::string> told_by_both(Transport transport, Family family, const 
   std::vector<std::string> by_proc;
   for (int look = 0; look < 20; ++look) {
     const auto diag = dump_sockets(transport, family, query);
-    const auto proc = read_proc_net(transport, family, query);
+    const auto proc = read_proc_net("/proc/thread-self/net", transport, family, query);
     if (!diag || !proc) {
       ADD_FAILURE() << (diag ? proc.error().message() : diag.error().message());
       return {};
