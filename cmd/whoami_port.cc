@@ -5,7 +5,9 @@
 
 #include "base/number.h"
 #include "cmd/session.h"
+#include "cmd/tls_options.h"
 #include "cmd/whoami_port/modes.h"
+#include "cmd/whoami_port/stun.h"
 #include "net/endpoint.h"
 
 namespace pier {
@@ -60,9 +62,34 @@ constexpr Flag kFlags[] = {
      .group = "Owners",
      .brief = "send a signal to every owner of the port; asks for each on a terminal"},
     {.name = "yes", .letter = 'y', .group = "Owners", .brief = "let --kill not ask"},
+    {.name = "stun",
+     .value = "SERVER",
+     .kind = ValueKind::host,
+     .group = "The world's view",
+     .brief = "the address and port that this STUN server sees; over UDP, or tcp:// or tls:// before it"},
+    {.name = "nat",
+     .group = "The world's view",
+     .brief = "how the NAT before us maps and filters, if the server knows RFC 5780"},
+    {.name = "reply-timeout",
+     .value = "D",
+     .kind = ValueKind::duration,
+     .group = "The world's view",
+     .brief = "how long to wait for the server (default: 39.5s, by the RFC)"},
+    {.name = "ipv4", .letter = '4', .group = "The world's view", .brief = "ask over IPv4 only"},
+    {.name = "ipv6", .letter = '6', .group = "The world's view", .brief = "ask over IPv6 only"},
+    flag::kCa,
+    flag::kPin,
+    flag::kServerName,
+    flag::kInsecure,
     {.name = "free",
      .group = "Free ports",
      .brief = "a port free for TCP and UDP, IPv4 and IPv6; an operand N asks for N of them"},
+    {.name = "tcp-only", .group = "Free ports", .brief = "leave the ports of UDP for CMD to bind itself"},
+    {.name = "lease",
+     .value = "FILE",
+     .kind = ValueKind::file,
+     .group = "Free ports",
+     .brief = "none that FILE promises to a living process; note ours there, for whoever called"},
     {.name = "hold", .group = "Free ports", .brief = "keep the free ports until this program is ended"},
     kExplainFlag,
     kJsonFlag,
@@ -73,6 +100,7 @@ constexpr std::string_view kForms[] = {
     "[--no-connect | --connect-timeout D] [OPTIONS] HOST PORT | ENDPOINT",
     "--port PORT[/PROTO] [--watch | --wait-free D | --kill SIG] [OPTIONS]",
     "--all | --pid PID [--watch] [OPTIONS]",
+    "--stun SERVER [--nat] [OPTIONS]",
     "--free [N] [--hold] [OPTIONS]",
     "--free [N] [OPTIONS] -- CMD…",
 };
@@ -85,6 +113,7 @@ constexpr Example kExamples[] = {
     {"pier-whoami-port --port domain/udp --json", "the same as records"},
     {"pier-whoami-port --all --proto tcp", "every TCP socket: role, state, classes, owner"},
     {"pier-whoami-port --port 8080 --kill TERM --wait-free 5s", "end who has it, and wait until it is free"},
+    {"pier-whoami-port --stun stun.example.net", "which address and port the world sees"},
     {"pier-whoami-port --free 3", "three ports that nobody uses"},
     {"pier-whoami-port --free -- ./serve", "run ./serve with PORT set, the port kept for it"},
 };
@@ -93,16 +122,19 @@ constexpr ExitNote kExits[] = {
     {"0", "told; the port is owned; free again (--wait-free); signalled (--kill)"},
     {"1", "refused, unreachable, unknown host; nobody owns the port; no such process"},
     {"2", "wrong usage, or a fault of this host"},
-    {"3", "the owner is hidden, with the reason on stderr; the peer is filtered"},
+    {"3", "the owner is hidden, with the reason on stderr; the peer is filtered; no STUN server answers"},
     {"124", "--connect-timeout or --wait-free passed"},
     {"126, 127", "CMD could not be run, was not found; else CMD's own status"},
     {"128+N", "--hold or --watch was ended by signal N"},
 };
 
 constexpr std::string_view kConflicts[] = {
-    "port all pid free no-connect",
-    "port all pid free connect-timeout",
+    "port all pid free stun no-connect",
+    "port all pid free stun connect-timeout",
     "no-connect connect-timeout",
+    "ipv4 ipv6",
+    "insecure pin",
+    "insecure ca",
     "watch wait-free",
     "watch kill",
     "netns pid",
@@ -120,6 +152,7 @@ constexpr Command kCommand{
     .exits = kExits,
     .conflicts = kConflicts,
     .runs_command = true,
+    .libraries = tls_libraries,
 };
 
 EndpointRules rules() {
@@ -198,7 +231,8 @@ int answer_sockets(App& app, const whoami::SocketsQuestion& question) {
 }
 
 Result<whoami::FreeQuestion> free_question(const Parsed& args) {
-  whoami::FreeQuestion question{.count = 1, .hold = args.has("hold")};
+  whoami::FreeQuestion question{
+      .count = 1, .hold = args.has("hold"), .tcp_only = args.has("tcp-only"), .lease = args.text("lease")};
   if (args.operands.size() > 1) {
     return usage_error("operand", args.operands[1], "--free takes one number: how many ports");
   }
@@ -207,8 +241,11 @@ Result<whoami::FreeQuestion> free_question(const Parsed& args) {
     if (!count) return std::unexpected(count.error());
     question.count = *count;
   }
+  if (question.tcp_only && !args.command_given)
+    return fail(ErrorKind::usage, "--tcp-only", "", "needs a command after --");
   if (!args.command_given) return question;
   if (args.command.empty()) return fail(ErrorKind::usage, "--", "", "a command to run is missing after it");
+  if (question.lease) return usage_error("--lease", "--", "the command holds the ports as long as it runs");
   if (question.hold) return usage_error("--hold", "--", "the command holds the ports as long as it runs");
   if (args.has("json"))
     return usage_error("--json", "--", "stdout is the command's; the ports are in its PORT");
@@ -231,8 +268,11 @@ struct Need {
   std::string_view needs;  // words separated by blanks: one of them
 };
 constexpr Need kNeeds[] = {
-    {"hold", "free"},      {"proto", "all pid"},  {"netns", "port all"}, {"watch", "port all pid"},
-    {"interval", "watch"}, {"wait-free", "port"}, {"kill", "port"},      {"yes", "kill"},
+    {"hold", "free"},        {"lease", "free"},         {"tcp-only", "free"},  {"proto", "all pid"},
+    {"netns", "port all"},   {"watch", "port all pid"}, {"interval", "watch"}, {"wait-free", "port"},
+    {"kill", "port"},        {"yes", "kill"},           {"nat", "stun"},       {"reply-timeout", "stun"},
+    {"ipv4", "stun"},        {"ipv6", "stun"},          {"ca", "stun"},        {"pin", "stun"},
+    {"server-name", "stun"}, {"insecure", "stun"},
 };
 
 // Options that mean nothing without another, refused before anything is done.
@@ -265,6 +305,12 @@ int run(App& app) {
   if (args.has("port") || args.has("all") || args.has("pid")) {
     const auto question = sockets_question(args);
     return question ? answer_sockets(app, *question) : app.fail(question.error());
+  }
+  if (args.has("stun")) {
+    const auto question = whoami::stun_question(args);
+    if (!question) return app.fail(question.error());
+    whoami::Report report(app);
+    return whoami::tell_stun(app, report, *question);
   }
   if (args.has("free")) {
     const auto question = free_question(args);

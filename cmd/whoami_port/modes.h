@@ -51,6 +51,8 @@ int kill_owners(const App& app, Report& report, const SocketsQuestion& question,
 struct FreeQuestion {
   std::size_t count = 1;
   bool hold = false;
+  bool tcp_only = false;                  // of what a program is handed
+  std::optional<std::string> lease = {};  // the file of leases
 };
 // --free: ports nobody uses; with words after "--", a program that gets them.
 int tell_free(const App& app, Report& report, const FreeQuestion& question);

@@ -1,21 +1,14 @@
 #include "host/free_ports.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
-#include <cstdlib>
 
 #include "net/address.h"
 #include "net/socket.h"
 
 namespace pier {
 namespace {
-
-// Where sd_listen_fds(3) begins to count.
-constexpr int kFirstPassed = 3;
 
 // Bound to every address of both families; on a host without IPv6, to those of IPv4.
 Result<Fd> bind_everywhere(Transport transport, std::uint16_t port, StepSink* steps) {
@@ -44,10 +37,15 @@ std::string number_text(std::size_t n) {
 
 }  // namespace
 
-Result<bool> FreePorts::take_one(std::vector<Fd>& rejected, StepSink* steps) {
+Result<bool> FreePorts::take_one(std::vector<Fd>& rejected, StepSink* steps,
+                                 const std::set<std::uint16_t>& avoid) {
   auto tcp = bind_everywhere(Transport::tcp, 0, steps);
   if (!tcp) return std::unexpected(tcp.error());
   const std::uint16_t port = local_address(tcp->get()).port();
+  if (avoid.contains(port)) {
+    rejected.push_back(std::move(*tcp));
+    return false;
+  }
   auto udp = bind_everywhere(Transport::udp, port, steps);
   if (!udp && udp.error().code == EADDRINUSE) {
     rejected.push_back(std::move(*tcp));
@@ -59,12 +57,12 @@ Result<bool> FreePorts::take_one(std::vector<Fd>& rejected, StepSink* steps) {
   return true;
 }
 
-Result<FreePorts> FreePorts::take(std::size_t count, StepSink* steps) {
+Result<FreePorts> FreePorts::take(std::size_t count, StepSink* steps, const std::set<std::uint16_t>& avoid) {
   FreePorts ports;
-  // Ports whose UDP half is taken stay bound until the end, so that the kernel does not offer them again.
+  // Ports that will not do stay bound until the end, so that the kernel does not offer them again.
   std::vector<Fd> rejected;
   while (ports.ports_.size() < count) {
-    const auto taken = ports.take_one(rejected, steps);
+    const auto taken = ports.take_one(rejected, steps, avoid);
     if (taken) continue;
     Error error = taken.error();
     if (error.code == EADDRINUSE) {
@@ -76,46 +74,6 @@ Result<FreePorts> FreePorts::take(std::size_t count, StepSink* steps) {
     return std::unexpected(std::move(error));
   }
   return ports;
-}
-
-Result<void> FreePorts::pass_sockets() {
-  const int end = kFirstPassed + static_cast<int>(held_.size());
-  // First out of the way of the numbers they are to have, then to them.
-  std::vector<Fd> sockets;
-  for (Held& held : held_) {
-    if (auto reuse = set_option(held.tcp, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"); !reuse) return reuse;
-    Fd moved(::fcntl(held.tcp.get(), F_DUPFD_CLOEXEC, end));
-    if (!moved.valid()) return system_error("fcntl", "", errno, ErrorKind::local);
-    sockets.push_back(std::move(moved));
-  }
-  held_.clear();
-  for (std::size_t i = 0; i < sockets.size(); ++i) {
-    const int number = kFirstPassed + static_cast<int>(i);
-    // A program expects blocking sockets; dup2 leaves the copy open across exec.
-    const int flags = ::fcntl(sockets[i].get(), F_GETFL);
-    if (flags < 0 || ::fcntl(sockets[i].get(), F_SETFL, flags & ~O_NONBLOCK) < 0 ||
-        retry_eintr([&] { return ::dup2(sockets[i].get(), number); }) < 0) {
-      return system_error("dup2", number_text(static_cast<std::size_t>(number)), errno, ErrorKind::local);
-    }
-  }
-  return {};
-}
-
-Error FreePorts::run(const std::vector<std::string>& command) {
-  if (const auto passed = pass_sockets(); !passed) return passed.error();
-  ::setenv("LISTEN_FDS", number_text(ports_.size()).c_str(), 1);
-  ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
-  ::unsetenv("LISTEN_FDNAMES");  // of sockets that somebody passed to us
-  ::setenv("PORT", number_text(ports_.front()).c_str(), 1);
-  for (std::size_t i = 0; i < ports_.size(); ++i) {
-    ::setenv(("PORT" + number_text(i + 1)).c_str(), number_text(ports_[i]).c_str(), 1);
-  }
-  std::signal(SIGPIPE, SIG_DFL);
-  std::vector<char*> words;
-  for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
-  ::execvp(words[0], words.data());
-  return system_error("run", command.front(), errno, ErrorKind::local).error();
 }
 
 }  // namespace pier

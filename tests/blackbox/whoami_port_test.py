@@ -416,8 +416,13 @@ class Free(WhoamiTestCase):
     def test_a_command_gets_the_port_and_its_socket(self):
         program = ("import os,socket,sys\n"
                    "assert os.environ['LISTEN_PID'] == str(os.getpid())\n"
-                   "assert os.environ['LISTEN_FDS'] == '2'\n"
-                   "assert 'LISTEN_FDNAMES' not in os.environ\n"
+                   "assert os.environ['LISTEN_FDS'] == '4'\n"
+                   "ports = os.environ['PORT1'], os.environ['PORT2']\n"
+                   "assert os.environ['LISTEN_FDNAMES'] == 'tcp-%s:tcp-%s:udp-%s:udp-%s' % (*ports, *ports)\n"
+                   "for fd, port in ((5, ports[0]), (6, ports[1])):\n"
+                   "    s = socket.socket(fileno=fd)\n"
+                   "    assert s.type == socket.SOCK_DGRAM and s.getsockname()[1] == int(port)\n"
+                   "    s.detach()\n"
                    "assert os.environ['PORT'] == os.environ['PORT1'] != os.environ['PORT2']\n"
                    "for fd, name in ((3, 'PORT1'), (4, 'PORT2')):\n"
                    "    s = socket.socket(fileno=fd)\n"
@@ -444,8 +449,50 @@ class Free(WhoamiTestCase):
                    "    c = socket.create_connection(('127.0.0.1', port)); s.accept()\n"
                    "u = socket.socket(type=socket.SOCK_DGRAM); u.bind(('127.0.0.1', port))\n"
                    "print('served')\n")
-        done = run(["pier-whoami-port", "--free", "--", sys.executable, "-c", program])
+        done = run(["pier-whoami-port", "--free", "--tcp-only", "--", sys.executable, "-c", program])
         self.assertEqual((done.code, done.text), (0, "kept\nserved\n"), done)
+
+    def test_the_ports_are_kept_until_the_command_is_done_whatever_it_closes(self):
+        program = ("import os,socket\n"
+                   "os.closerange(3, 100)\n"
+                   "for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):\n"
+                   "    try:\n"
+                   "        socket.socket(type=kind).bind(('127.0.0.1', int(os.environ['PORT'])))\n"
+                   "    except OSError:\n"
+                   "        print('kept', flush=True)\n"
+                   "input()\n")
+        holder = self.spawn(["pier-whoami-port", "--free", "--", sys.executable, "-c", program])
+        holder.wait_out(rb"\Akept\nkept\n")
+        holder.signal(signal.SIGTERM)  # handed on to the command
+        self.assertEqual(holder.wait().code, 143)
+
+    def test_leases_in_a_file_are_kept_as_long_as_their_holder_lives(self):
+        path = self.tmp() / "ports"
+        script = ('for i in 1 2 3; do "$0" --free 2 --lease "$1"; done; echo ready; read x')
+        holder = self.spawn(["sh", "-c", script, binary("pier-whoami-port"), str(path)])
+        text = holder.wait_out(rb"(?s)\A(.*)ready\n")[1].decode()
+        ports = text.split()
+        self.assertEqual(len(set(ports)), 6)
+        lines = [line.split() for line in path.read_text().splitlines()]
+        self.assertEqual([(line[0], line[1]) for line in lines], [(port, str(holder.pid)) for port in ports])
+        holder.close_stdin()
+        holder.wait()
+        path.write_text(path.read_text() + "no lease\n")
+        done = whoami("--free", "--lease", path)
+        self.assertEqual(done.code, 0, done)
+        self.assertEqual(path.read_text().split()[0], done.text.strip())
+        self.assertEqual(len(path.read_text().splitlines()), 1)
+
+    def test_many_who_lease_at_once_get_different_ports(self):
+        path = self.tmp() / "ports"
+        callers = [self.spawn(["pier-whoami-port", "--free", "--lease", str(path)]) for _ in range(64)]
+        ports = [caller.wait().text for caller in callers]
+        self.assertEqual(len(set(ports)), 64, ports)
+
+    def test_a_lease_file_that_cannot_be_is_a_fault(self):
+        done = whoami("--free", "--lease", "/nonexistent/folder/ports")
+        self.assertEqual((done.code, done.out), (2, b""), done)
+        self.assertIn("/nonexistent/folder/ports", done.err)
 
     def test_a_command_starts_with_the_signals_of_a_program(self):
         done = run(["pier-whoami-port", "--free", "--", "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"])
@@ -492,6 +539,9 @@ class Usage(WhoamiTestCase):
                              (["--free", "--json", "--", "true"], ["--json"]),
                              (["--free", "--"], ["command"]),
                              (["--hold"], ["--free"]),
+                             (["--lease", "f"], ["--lease", "--free"]),
+                             (["--free", "--lease", "f", "--", "true"], ["--lease"]),
+                             (["--free", "--tcp-only"], ["--tcp-only"]),
                              (["--no-connect"], ["HOST PORT"]),
                              (["--connect-timeout", "1"], ["HOST PORT"]),
                              (["--connect-timeout", "soon", "localhost", "80"], ["soon"]),

@@ -1,5 +1,9 @@
 #include "host/free_ports.h"
 
+#include <fcntl.h>
+
+#include <csignal>
+#include <cstdlib>
 #include <set>
 
 #include "tests/host/support.h"
@@ -54,10 +58,56 @@ TEST(FreePorts, WithoutDescriptorsIsAnErrorOfThisHost) {
 TEST(FreePorts, AProgramThatIsNotThereIsAnError) {
   const Child child([]() -> std::string {
     auto free = FreePorts::take(1);
-    const Error error = free->run({"/nonexistent/program"});
-    return error.op + " " + std::to_string(error.code == ENOENT);
+    const Error error = free->run({"/nonexistent/program"}, true).error();
+    return error.op + " " + std::to_string(error.kind == ErrorKind::not_found);
   });
   EXPECT_EQ(child.text(), "run 1");
+}
+
+// Many callers at once, each in a process of its own, never get the same port. PIER_ROUNDS sets how often.
+TEST(FreePorts, OfManyCallersAtOnceAreDisjoint) {
+  constexpr std::size_t kCallers = 64;
+  const char* asked = std::getenv("PIER_ROUNDS");
+  const int rounds = asked != nullptr ? std::atoi(asked) : 20;
+  int go[2];
+  int told[2];
+  ASSERT_EQ(::pipe(told), 0);
+  std::vector<std::pair<pid_t, Fd>> callers;
+  for (std::size_t i = 0; i < kCallers; ++i) {
+    ASSERT_EQ(::pipe(go), 0);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      ::close(go[1]);
+      for (char byte = 0; ::read(go[0], &byte, 1) == 1;) {
+        const auto free = FreePorts::take(1);
+        const std::uint16_t port = free ? free->ports().front() : 0;
+        if (::write(told[1], &port, sizeof port) != sizeof port || ::read(go[0], &byte, 1) != 1) break;
+      }
+      ::_exit(0);
+    }
+    ::close(go[0]);
+    callers.emplace_back(pid, Fd(go[1]));
+  }
+  const auto tell_all = [&] {
+    for (auto& [pid, fd] : callers) EXPECT_EQ(::write(fd.get(), "x", 1), 1) << pid;
+  };
+  for (int round = 0; round < rounds && !::testing::Test::HasFailure(); ++round) {
+    tell_all();  // take
+    std::set<std::uint16_t> ports;
+    for (std::size_t i = 0; i < kCallers; ++i) {
+      std::uint16_t port = 0;
+      ASSERT_EQ(::read(told[0], &port, sizeof port), static_cast<ssize_t>(sizeof port));
+      EXPECT_NE(port, 0);
+      ports.insert(port);
+    }
+    EXPECT_EQ(ports.size(), kCallers) << "round " << round;
+    tell_all();  // let go
+  }
+  std::vector<pid_t> pids;
+  for (auto& [pid, fd] : callers) pids.push_back(pid);
+  for (const pid_t pid : pids) ::kill(pid, SIGKILL), ::waitpid(pid, nullptr, 0);
+  ::close(told[0]);
+  ::close(told[1]);
 }
 
 }  // namespace
