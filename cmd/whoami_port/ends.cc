@@ -10,6 +10,12 @@
 namespace pier::whoami {
 namespace {
 
+void put_route(Ends& ends, const Route& route) {
+  ends.interface = route.interface;
+  ends.gateway = route.gateway;
+  ends.mtu = route.mtu;
+}
+
 Ends ends_of(Transport transport, const SocketAddress& local, const SocketAddress& remote) {
   Ends ends;
   ends.transport = transport;
@@ -19,13 +25,14 @@ Ends ends_of(Transport transport, const SocketAddress& local, const SocketAddres
   ends.remote_port = remote.port();
   ends.role = "client";
   ends.remote_role = "server";
-  if (const auto route = route_to(remote)) ends.interface = route->interface;
+  if (const auto route = route_to(remote)) put_route(ends, *route);
   return ends;
 }
 
-Result<Ends> by_connecting(const PeerQuestion& question, StepSink* steps) {
+Result<std::vector<Ends>> by_connecting(const PeerQuestion& question, StepSink* steps) {
   Loop loop;
-  Result<Ends> answer = fail(ErrorKind::failed, "connect", question.endpoint.to_string(), "no answer");
+  Result<std::vector<Ends>> answer =
+      fail(ErrorKind::failed, "connect", question.endpoint.to_string(), "no answer");
   ConnectPlan plan;
   plan.endpoint = question.endpoint;
   plan.timeout = question.timeout;
@@ -33,7 +40,8 @@ Result<Ends> by_connecting(const PeerQuestion& question, StepSink* steps) {
   const Connector connector(
       loop, plan, [&](Result<Connected> connected, const std::vector<Attempt>& attempts) {
         if (connected) {
-          answer = ends_of(question.endpoint.transport, local_address(connected->fd.get()), connected->peer);
+          answer = std::vector{
+              ends_of(question.endpoint.transport, local_address(connected->fd.get()), connected->peer)};
         } else {
           answer = std::unexpected(connected.error());
           // Nobody said no: packets were lost or dropped on the way, until the kernel gave up.
@@ -69,20 +77,26 @@ void tell_route(StepSink& steps, const SocketAddress& remote, const Result<Route
   steps.step(step);
 }
 
-// The first of the addresses that has a route. Nothing is bound: which port a connection would get is not
-// decided before there is one.
-Result<Ends> by_route(const PeerQuestion& question, StepSink* steps) {
+// Of each family the first address that has a route. Nothing is bound: which port a connection would get is
+// not decided before there is one.
+Result<std::vector<Ends>> by_route(const PeerQuestion& question, StepSink* steps) {
   const auto addresses = addresses_of(question.endpoint);
   if (!addresses) return std::unexpected(addresses.error());
-  Result<Ends> answer = fail(ErrorKind::failed, "route to", question.endpoint.host, "no address");
+  std::vector<Ends> found;
+  Error error = fail(ErrorKind::failed, "route to", question.endpoint.host, "no address").error();
   for (const IpAddress& ip : *addresses) {
+    if (std::ranges::any_of(found, [&](const Ends& e) { return e.remote->family() == ip.family(); }))
+      continue;
     const SocketAddress remote(ip, static_cast<std::uint16_t>(question.endpoint.port));
     const auto route = route_to(remote);
     if (steps != nullptr) tell_route(*steps, remote, route);
-    if (route) return ends_of(question.endpoint.transport, {route->source, 0}, remote);
-    answer = std::unexpected(route.error());
+    if (route)
+      found.push_back(ends_of(question.endpoint.transport, {route->source, 0}, remote));
+    else
+      error = route.error();
   }
-  return answer;
+  if (found.empty()) return std::unexpected(std::move(error));
+  return found;
 }
 
 }  // namespace
@@ -91,11 +105,14 @@ int tell_ends(Report& report, const PeerQuestion& question) {
   const auto ends =
       question.connect ? by_connecting(question, report.steps()) : by_route(question, report.steps());
   if (!ends) return report.fail(ends.error());
-  if (report.json()) {
-    report.record(port_record(*ends));
-  } else {
-    report.table({port_cells(*ends)});
+  std::vector<std::vector<std::string>> rows;
+  for (const Ends& one : *ends) {
+    if (report.json()) report.record(port_record(one));
+    rows.push_back(port_cells(one));
+    rows.back().push_back(one.gateway ? one.gateway->to_string() : "");
+    rows.back().push_back(one.mtu ? std::to_string(*one.mtu) : "");
   }
+  if (!report.json()) report.table(rows);
   return report.end(kExitYes, true);
 }
 

@@ -1,8 +1,7 @@
 #include <fmt/core.h>
 
-#include <unordered_set>
-
 #include "cmd/whoami_port/modes.h"
+#include "host/port_usage.h"
 #include "host/sockets.h"
 #include "net/socket.h"
 #include "ports/ephemeral.h"
@@ -25,35 +24,13 @@ Result<SocketAddress> new_socket_address(StepSink* steps) {
   return fail(ErrorKind::local, "socket", "tcp", "this host has neither IPv4 nor IPv6");
 }
 
-// How many different ports the kernel could hand out, and how many of those are in use for each transport.
-struct Usage {
-  std::size_t size = 0;
-  std::unordered_set<std::uint16_t> tcp;
-  std::unordered_set<std::uint16_t> udp;
-};
-
-Usage usage_of(const HostPorts& host, const std::vector<SocketInfo>& sockets) {
-  Usage usage;
-  const auto handed_out = [&](std::uint16_t port) {
-    return host.is_ephemeral(port) && !host.is_reserved(port);
-  };
-  for (std::uint32_t port = host.ephemeral.first; port <= host.ephemeral.last; ++port) {
-    if (handed_out(static_cast<std::uint16_t>(port))) ++usage.size;
-  }
-  for (const SocketInfo& socket : sockets) {
-    const std::uint16_t port = socket.local.port();
-    if (handed_out(port)) (socket.transport == Transport::tcp ? usage.tcp : usage.udp).insert(port);
-  }
-  return usage;
+std::string range_text(PortRange range) {
+  return range.first == range.last ? std::to_string(range.first)
+                                   : fmt::format("{}-{}", range.first, range.last);
 }
 
 double percent(std::size_t part, std::size_t whole) {
   return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
-std::string range_text(PortRange range) {
-  return range.first == range.last ? std::to_string(range.first)
-                                   : fmt::format("{}-{}", range.first, range.last);
 }
 
 std::string use_text(std::size_t used, std::size_t size) {
@@ -61,7 +38,7 @@ std::string use_text(std::size_t used, std::size_t size) {
 }
 
 JsonObject here_record(const SocketAddress& address, const HostPorts& host,
-                       const std::optional<Usage>& usage) {
+                       const std::optional<PortUsage>& usage) {
   JsonObject record = port_record({.transport = Transport::tcp,
                                    .local = address.ip(),
                                    .local_port = address.port(),
@@ -76,31 +53,61 @@ JsonObject here_record(const SocketAddress& address, const HostPorts& host,
   record.texts("reserved", reserved).number("first_unprivileged", host.unprivileged_start);
   if (usage) {
     record.number("ephemeral_size", usage->size);
-    record.number("tcp_in_use", usage->tcp.size())
-        .real("tcp_percent", percent(usage->tcp.size(), usage->size), 1);
-    record.number("udp_in_use", usage->udp.size())
-        .real("udp_percent", percent(usage->udp.size(), usage->size), 1);
+    record.number("tcp_in_use", usage->tcp).real("tcp_percent", percent(usage->tcp, usage->size), 1);
+    record.number("udp_in_use", usage->udp).real("udp_percent", percent(usage->udp, usage->size), 1);
   } else {
     for (const auto* name : {"ephemeral_size", "tcp_in_use", "tcp_percent", "udp_in_use", "udp_percent"}) {
       record.null(name);
     }
   }
+  std::string busiest;
+  if (usage) {
+    for (const BusyPeer& peer : usage->busiest) {
+      busiest += (busiest.empty() ? "" : ",") + JsonObject()
+                                                    .text("addr", peer.address.ip().to_string())
+                                                    .number("port", peer.address.port())
+                                                    .number("ports", peer.ports)
+                                                    .real("percent", percent(peer.ports, usage->size), 1)
+                                                    .str();
+    }
+  }
+  record.raw("busiest", "[" + busiest + "]");
+  if (usage) {
+    record.number("time_wait", usage->time_wait);
+    const Resource first = scarcest(usage->resources);
+    record.text("runs_out_first", first.name).real("runs_out_percent", percent(first.used, first.limit), 1);
+  }
+  std::string resources;
+  if (usage)
+    for (const Resource& one : usage->resources)
+      resources +=
+          (resources.empty() ? "" : ",") +
+          JsonObject().text("name", one.name).number("used", one.used).number("limit", one.limit).str();
+  record.raw("resources", "[" + resources + "]");
   return record;
 }
 
 void put_rows(Report& report, const SocketAddress& address, const HostPorts& host,
-              const std::optional<Usage>& usage) {
+              const std::optional<PortUsage>& usage) {
   std::string reserved;
   for (const PortRange range : host.reserved) reserved += (reserved.empty() ? "" : ",") + range_text(range);
-  report.table({
+  std::vector<std::vector<std::string>> rows{
       {"port", std::to_string(address.port())},
       {"class", std::string(to_string(port_class(address.port())))},
       {"ephemeral", range_text(host.ephemeral)},
       {"reserved", reserved},
       {"first-unprivileged", std::to_string(host.unprivileged_start)},
-      {"tcp-in-use", usage ? use_text(usage->tcp.size(), usage->size) : ""},
-      {"udp-in-use", usage ? use_text(usage->udp.size(), usage->size) : ""},
-  });
+      {"tcp-in-use", usage ? use_text(usage->tcp, usage->size) : ""},
+      {"udp-in-use", usage ? use_text(usage->udp, usage->size) : ""},
+  };
+  if (usage) {
+    for (const BusyPeer& peer : usage->busiest)
+      rows.push_back({"busiest", peer.address.to_string() + " " + use_text(peer.ports, usage->size)});
+    rows.push_back({"time-wait", std::to_string(usage->time_wait)});
+    const Resource first = scarcest(usage->resources);
+    rows.push_back({"runs-out-first", first.name + ": " + use_text(first.used, first.limit)});
+  }
+  report.table(rows);
 }
 
 }  // namespace
@@ -111,9 +118,9 @@ int tell_here(const App& app, Report& report) {
   const HostPorts& host = report.host();
   if (!host.ephemeral_known)
     app.note("the ephemeral range cannot be read here: this is the kernel's default");
-  std::optional<Usage> usage;
+  std::optional<PortUsage> usage;
   if (const auto list = list_sockets({})) {
-    usage = usage_of(host, list->sockets);
+    usage = port_usage(host, list->sockets);
     if (!list->fallback.empty()) app.detail("counted from /proc/net: " + list->fallback);
   } else {
     app.note("cannot count the ports in use: " + list.error().message());

@@ -90,6 +90,11 @@ JsonObject port_record(const Ends& ends) {
   text_or_null(record, "role", ends.role);
   text_or_null(record, "remote_role", ends.remote_role);
   text_or_null(record, "interface", ends.interface);
+  text_or_null(record, "gateway", ends.gateway ? ends.gateway->to_string() : "");
+  if (ends.mtu)
+    record.number("mtu", *ends.mtu);
+  else
+    record.null("mtu");
   return record;
 }
 

@@ -71,6 +71,8 @@ struct Ends {
   std::string_view role;         // ours: "client", or empty
   std::string_view remote_role;  // "server", or empty
   std::string interface;
+  std::optional<IpAddress> gateway = {};
+  std::optional<std::uint32_t> mtu = {};
 };
 
 // {"type":"port",…}

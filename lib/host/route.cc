@@ -3,6 +3,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include <array>
 #include <cerrno>
@@ -47,30 +48,49 @@ std::optional<Value> take(std::span<const std::byte> bytes) {
   return value;
 }
 
-// The index of the outgoing interface in the kernel's answer; 0 where it has none.
-std::uint32_t outgoing_interface(std::span<const std::byte> reply) {
-  const auto header = take<nlmsghdr>(reply);
-  if (!header || header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len > reply.size()) return 0;
-  reply = reply.first(header->nlmsg_len);
-  constexpr std::size_t kBody = NLMSG_LENGTH(0) + NLMSG_ALIGN(sizeof(rtmsg));
-  if (reply.size() < kBody) return 0;
-  reply = reply.subspan(kBody);
-  while (const auto attribute = take<rtattr>(reply)) {
-    if (attribute->rta_len < sizeof(rtattr) || attribute->rta_len > reply.size()) return 0;
-    if (attribute->rta_type == RTA_OIF) {
-      return take<std::uint32_t>(reply.first(attribute->rta_len).subspan(sizeof(rtattr))).value_or(0);
-    }
-    reply = reply.subspan(std::min<std::size_t>(RTA_ALIGN(attribute->rta_len), reply.size()));
-  }
-  return 0;
+struct NextHop {
+  std::uint32_t interface = 0;  // index; 0 where the kernel tells none
+  std::optional<IpAddress> gateway;
+};
+
+std::optional<IpAddress> address_of(Family family, std::span<const std::byte> bytes) {
+  const std::size_t size = family == Family::ipv4 ? 4 : 16;
+  if (bytes.size() < size) return std::nullopt;
+  std::array<std::uint8_t, 16> copy{};
+  std::memcpy(copy.data(), bytes.data(), size);
+  return IpAddress(family, std::span(copy).first(size));
 }
 
-// By the routing table, or empty where rtnetlink is not to be had.
-std::string interface_by_route(const IpAddress& remote) {
-  if (remote.zone() != 0) {
-    std::array<char, IF_NAMESIZE> name{};
-    return ::if_indextoname(remote.zone(), name.data()) ? name.data() : "";
+// RTA_VIA: an address of the other family, with that before it.
+std::optional<IpAddress> via_of(std::span<const std::byte> bytes) {
+  const auto family = take<std::uint16_t>(bytes);
+  if (!family || (*family != AF_INET && *family != AF_INET6)) return std::nullopt;
+  return address_of(*family == AF_INET ? Family::ipv4 : Family::ipv6, bytes.subspan(sizeof *family));
+}
+
+// The way out in the kernel's answer.
+NextHop next_hop(std::span<const std::byte> reply, Family family) {
+  NextHop hop;
+  const auto header = take<nlmsghdr>(reply);
+  if (!header || header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len > reply.size()) return hop;
+  reply = reply.first(header->nlmsg_len);
+  constexpr std::size_t kBody = NLMSG_LENGTH(0) + NLMSG_ALIGN(sizeof(rtmsg));
+  if (reply.size() < kBody) return hop;
+  reply = reply.subspan(kBody);
+  while (const auto attribute = take<rtattr>(reply)) {
+    if (attribute->rta_len < sizeof(rtattr) || attribute->rta_len > reply.size()) return hop;
+    const auto value = reply.first(attribute->rta_len).subspan(sizeof(rtattr));
+    if (attribute->rta_type == RTA_OIF) hop.interface = take<std::uint32_t>(value).value_or(0);
+    if (attribute->rta_type == RTA_GATEWAY) hop.gateway = address_of(family, value);
+    if (attribute->rta_type == RTA_VIA) hop.gateway = via_of(value);
+    reply = reply.subspan(std::min<std::size_t>(RTA_ALIGN(attribute->rta_len), reply.size()));
   }
+  return hop;
+}
+
+// By the routing table; nothing where rtnetlink is not to be had.
+NextHop ask_routes(const IpAddress& remote) {
+  if (remote.zone() != 0) return {.interface = remote.zone(), .gateway = {}};
   const Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!fd.valid()) return {};
   Request request;
@@ -79,9 +99,22 @@ std::string interface_by_route(const IpAddress& remote) {
   std::array<std::byte, 4096> reply;
   const ssize_t n = retry_eintr([&] { return ::recv(fd.get(), reply.data(), reply.size(), 0); });
   if (n <= 0) return {};
-  const std::uint32_t index = outgoing_interface(std::span(reply).first(static_cast<std::size_t>(n)));
+  return next_hop(std::span(reply).first(static_cast<std::size_t>(n)), remote.family());
+}
+
+std::string interface_name(std::uint32_t index) {
   std::array<char, IF_NAMESIZE> name{};
-  return index != 0 && ::if_indextoname(index, name.data()) ? name.data() : "";
+  return index != 0 && ::if_indextoname(index, name.data()) != nullptr ? name.data() : "";
+}
+
+// Of a connected socket: ip(7), ipv6(7).
+std::optional<std::uint32_t> mtu_of(const Fd& fd, const SocketAddress& remote) {
+  const bool ipv4 = remote.domain() == AF_INET;
+  int mtu = 0;
+  socklen_t size = sizeof mtu;
+  const int code =
+      ::getsockopt(fd.get(), ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_MTU : IPV6_MTU, &mtu, &size);
+  return code == 0 && mtu > 0 ? std::optional(static_cast<std::uint32_t>(mtu)) : std::nullopt;
 }
 
 }  // namespace
@@ -97,7 +130,11 @@ Result<Route> route_to(const SocketAddress& remote) {
     return system_error("route to", ip.to_string(), code,
                         is_local_connect_fault(code) ? ErrorKind::local : ErrorKind::failed);
   }
-  Route route{.source = local_address(fd.get()).ip(), .interface = interface_by_route(ip.unmapped())};
+  const NextHop hop = ask_routes(ip.unmapped());
+  Route route{.source = local_address(fd.get()).ip(),
+              .interface = interface_name(hop.interface),
+              .gateway = hop.gateway,
+              .mtu = mtu_of(fd, address)};
   if (route.interface.empty()) route.interface = interface_of(route.source);
   return route;
 }

@@ -68,6 +68,26 @@ class Here(WhoamiTestCase):
         self.assertEqual(port["reserved"], ["40000-40003", "40007"])
         self.assertEqual((port["ephemeral_size"], port["first_unprivileged"]), (5, 80))
 
+    def test_the_busiest_peers_and_what_runs_out_first(self):
+        lab = self.enterContext(Lab())
+        run(lab.a.command(["sh", "-c", "echo '40000 40009' > /proc/sys/net/ipv4/ip_local_port_range"]))
+        server = self.enterContext(lab.a.socket())
+        server.bind(("127.0.0.1", 8080))
+        server.listen()
+        clients = []
+        for _ in range(5):
+            clients.append(self.enterContext(lab.a.socket()))
+            clients[-1].connect(("127.0.0.1", 8080))
+        command = lab.a.command(["pier-whoami-port"])
+        port = records(run([*command, "--json"]))[1]
+        self.assertEqual(port["busiest"], [{"addr": "127.0.0.1", "port": 8080, "ports": 5, "percent": 50.0}])
+        self.assertEqual((port["runs_out_first"], port["runs_out_percent"]),
+                         ("tcp ports toward 127.0.0.1:8080", 50.0))
+        self.assertEqual(port["time_wait"], 0)
+        done = run(command)
+        self.assertIn("busiest\t127.0.0.1:8080 5 of 10 (50.0%)\n", done.text)
+        self.assertIn("runs-out-first\ttcp ports toward 127.0.0.1:8080: 5 of 10 (50.0%)\n", done.text)
+
     def test_an_ephemeral_range_that_is_used_up_is_a_fault_of_this_host(self):
         lab = self.enterContext(Lab())
         done = run(lab.a.command(["sh", "-c", "echo '40000 40001' > /proc/sys/net/ipv4/ip_local_port_range"]))
@@ -90,7 +110,8 @@ class Ends(WhoamiTestCase):
         cells = done.text.rstrip("\n").split("\t")
         self.assertEqual(cells[:3], ["tcp", address[0], str(address[1])])
         self.assertEqual(cells[4:7], ["client", self.ip, str(self.port_of(server))])
-        self.assertEqual(cells[8:], ["server", "lo"])
+        self.assertEqual(cells[8:11], ["server", "lo", "-"])
+        self.assertGreater(int(cells[11]), 1000)
 
     def test_as_a_record(self):
         server = self.raw_listener()
@@ -186,6 +207,22 @@ class Ends(WhoamiTestCase):
         steps = [r for r in records(whoami("--explain", "--json", self.ip, self.port_of(server)))
                  if r["type"] == "step"]
         self.assertIn("connect", [s["call"] for s in steps])
+
+
+class Routes(WhoamiTestCase):
+    def test_the_gateway_and_the_mtu_of_each_family(self):
+        lab = self.enterContext(Lab())
+        lab.a.ip("route", "add", "192.0.2.0/24", "via", lab.b.ip4, "mtu", "1400")
+        lab.a.ip("-6", "route", "add", "2001:db8::/64", "via", lab.b.ip6)
+        lab.a.hosts("192.0.2.9 far.test\n2001:db8::9 far.test\n")
+        done = run(lab.a.command(["pier-whoami-port", "--no-connect", "far.test", "443", "--json"]))
+        told = {r["family"]: r for r in records(done)[1:-1]}
+        four, six = told["ipv4"], told["ipv6"]
+        self.assertEqual((four["local_addr"], four["interface"], four["gateway"], four["mtu"], four["local_port"]),
+                         (lab.a.ip4, "eth0", lab.b.ip4, 1400, None))
+        self.assertEqual((six["local_addr"], six["gateway"], six["mtu"]), (lab.a.ip6, lab.b.ip6, 1500))
+        on_link = records(run(lab.a.command(["pier-whoami-port", "--no-connect", lab.b.ip4, "443", "--json"])))[1]
+        self.assertIsNone(on_link["gateway"])
 
 
 class Owners(WhoamiTestCase):
