@@ -26,7 +26,7 @@ constexpr Subcommand kCommands[] = {
     {"scan", "which ports of which hosts are open, closed, filtered"},
     {"whoami-port", "which port am I, who owns this port, which are free"},
     {"classify-port", "what a port number stands for, here and in general"},
-    {"nc", "OpenBSD's nc command line, by pier-nc (not in this version)"},
+    {"nc", "the command line of OpenBSD's nc: for scripts that are written for it"},
 };
 constexpr std::string_view kForms[] = {"COMMAND [ARGUMENT…]", "help [COMMAND]"};
 constexpr Example kExamples[] = {

@@ -36,7 +36,7 @@ DatagramPlan plan_of(Run& run) {
   DatagramPlan plan;
   plan.rules = relay_rules(run.app, run.ends, false, run.news);
   const Parsed& args = run.app.args;
-  plan.reply_timeout = args.duration("reply-timeout").value_or(plan.reply_timeout);
+  plan.reply_timeout = args.duration("reply-timeout").value_or(*plan.reply_timeout);
   plan.replies = args.number("replies");
   plan.largest = args.number("max-datagram").value_or(plan.largest);
   return plan;

@@ -72,7 +72,7 @@ int serve_datagrams(Run& run, Listener listener, const Plan& plan) {
   serve.rules.idle_timeout = idle_timeout_of(run, plan);
   serve.hosts = run.hosts;
   serve.keep_open = plan.keep_open;
-  serve.reply_timeout = run.app.args.duration("reply-timeout").value_or(serve.reply_timeout);
+  serve.reply_timeout = run.app.args.duration("reply-timeout").value_or(*serve.reply_timeout);
   serve.accept_timeout = run.app.args.duration("accept-timeout");
   RelayResult ended;
   DatagramRelay relay(run.loop, sockets_of(listener), {}, run.ends.stream(), serve, run.news.sessions(),

@@ -1,6 +1,5 @@
 #include "cli/app.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <gnu/libc-version.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <new>
 #include <optional>
 
+#include "base/standard_fds.h"
 #include "base/utf8.h"
 #include "cli/table.h"
 #include "out/writer.h"
@@ -26,14 +26,6 @@ void print_on_stderr(std::string_view text) {
 // Foreign text may be in it, so it is shown printably: an error is one line.
 void print_error(std::string_view program, std::string_view message) {
   print_on_stderr(std::string(program) + ": " + printable(message) + "\n");
-}
-
-// True when the descriptor was closed; it then is /dev/null, so that no socket or file gets its number.
-bool make_safe(int fd) {
-  if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) return false;
-  // The lowest free number is taken, and those below fd are in use by now.
-  (void)::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
-  return true;
 }
 
 int finish_output(std::string_view program, Writer& out, int code) {
@@ -123,9 +115,9 @@ int App::finish(Writer& writer, int code) const {
 }
 
 int run_app(int argc, char** argv, const Command& command, int (*run)(App&)) {
-  const bool stdin_closed = make_safe(STDIN_FILENO);
-  const bool stdout_closed = make_safe(STDOUT_FILENO);
-  (void)make_safe(STDERR_FILENO);
+  const bool stdin_closed = occupy(STDIN_FILENO);
+  const bool stdout_closed = occupy(STDOUT_FILENO);
+  (void)occupy(STDERR_FILENO);
   std::signal(SIGPIPE, SIG_IGN);
   const std::span<const char* const> all(argv, static_cast<std::size_t>(argc));
   try {

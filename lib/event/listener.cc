@@ -149,14 +149,15 @@ Result<std::vector<Listener::Bound>> open_ip(const ListenPlan& plan) {
   }
 }
 
-// Whether `path` is a socket that nobody has open any more. Only a refusal proves it: a full backlog, a
-// socket of another type and a missing right all mean that there may be somebody.
-bool is_stale(const std::string& path, const SocketAddress& address, Transport transport) {
+// Whether `path` is a socket that nobody has open any more. Only a refusal proves it; a missing right means
+// that there may be somebody. Asked by a socket of a type that is never served here, so that whoever is there
+// does not take it for a client.
+bool is_stale(const std::string& path, const SocketAddress& address) {
   struct stat file{};
   if (::lstat(path.c_str(), &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
-  const auto probe = open_socket(transport, AF_UNIX);
-  if (!probe) return false;
-  const auto connected = connect_socket(*probe, address);
+  const Fd probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe.valid()) return false;
+  const auto connected = connect_socket(probe, address);
   return !connected && connected.error().code == ECONNREFUSED;
 }
 
@@ -192,7 +193,7 @@ Result<Listener::Bound> open_unix(const ListenPlan& plan) {
   const Umask umask(plan.file.mode);
   auto bound = bind_one(*address, plan);
   if (bound || bound.error().code != EADDRINUSE || path.starts_with('@')) return bound;
-  if (!is_stale(path, *address, plan.endpoint.transport)) {
+  if (!is_stale(path, *address)) {
     struct stat file{};
     if (::lstat(path.c_str(), &file) == 0 && !S_ISSOCK(file.st_mode))
       bound.error().why = errno_text(EADDRINUSE) + ": the file there is no socket, and is left alone";

@@ -122,11 +122,33 @@ Result<void> set_congestion(const Fd& fd, const std::string& name, StepSink* ste
   return {};
 }
 
+// The kernel takes keys of up to 80 bytes; a prefix of length 0 stands for every peer.
+Result<void> set_md5_key(const Fd& fd, int domain, const std::string& key, StepSink* steps) {
+  tcp_md5sig sig{};
+  sig.tcpm_addr.ss_family = static_cast<sa_family_t>(domain);
+  sig.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX;
+  int code = EMSGSIZE;
+  if (key.size() <= sizeof sig.tcpm_key) {
+    sig.tcpm_keylen = static_cast<std::uint16_t>(key.size());
+    key.copy(reinterpret_cast<char*>(sig.tcpm_key), sizeof sig.tcpm_key);
+    code = ::setsockopt(fd.get(), IPPROTO_TCP, TCP_MD5SIG_EXT, &sig, sizeof sig) == 0 ? 0 : errno;
+    ::explicit_bzero(&sig, sizeof sig);
+  }
+  const std::string length = std::to_string(key.size());
+  tell(steps, fd, "TCP_MD5SIG_EXT", length, "with a key of " + length + " B", "", code);
+  if (code == EMSGSIZE)
+    return fail(ErrorKind::local, "setsockopt", "TCP_MD5SIG_EXT", "the key has more than 80 bytes");
+  if (code == ENOPROTOOPT)
+    return fail(ErrorKind::local, "setsockopt", "TCP_MD5SIG_EXT", "this kernel has no TCP MD5 signatures");
+  if (code != 0) return system_error("setsockopt", "TCP_MD5SIG_EXT", code, ErrorKind::local);
+  return {};
+}
+
 }  // namespace
 
 bool SocketOptions::any() const {
   return send_buffer || receive_buffer || segment || no_delay || keep_alive || !congestion.empty() || tos ||
-         ttl;
+         ttl || least_ttl || debug || broadcast || !md5_key.empty();
 }
 
 Result<void> set_options(const Fd& fd, Transport transport, int domain, const SocketOptions& options,
@@ -145,9 +167,17 @@ Result<void> set_options(const Fd& fd, Transport transport, int domain, const So
   if (options.tos && ip && domain == AF_INET) numbers.push_back({IPPROTO_IP, IP_TOS, "IP_TOS", *options.tos});
   if (options.tos && ip && domain == AF_INET6)
     numbers.push_back({IPPROTO_IPV6, IPV6_TCLASS, "IPV6_TCLASS", *options.tos});
+  if (options.least_ttl && ip)
+    numbers.push_back(domain == AF_INET
+                          ? Numeric{IPPROTO_IP, IP_MINTTL, "IP_MINTTL", *options.least_ttl}
+                          : Numeric{IPPROTO_IPV6, IPV6_MINHOPCOUNT, "IPV6_MINHOPCOUNT", *options.least_ttl});
+  if (options.debug) numbers.push_back({SOL_SOCKET, SO_DEBUG, "SO_DEBUG", 1});
+  if (options.broadcast) numbers.push_back({SOL_SOCKET, SO_BROADCAST, "SO_BROADCAST", 1});
   if (options.ttl && ip) add_ttl(numbers, *options.ttl, domain, tcp);
   for (const Numeric& one : numbers)
     if (const auto set = set_number(fd, one, steps); !set) return set;
+  if (tcp && !options.md5_key.empty())
+    if (const auto set = set_md5_key(fd, domain, options.md5_key, steps); !set) return set;
   if (tcp && !options.congestion.empty()) return set_congestion(fd, options.congestion, steps);
   return {};
 }

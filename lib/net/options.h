@@ -22,6 +22,12 @@ struct SocketOptions {
   std::string congestion = {};  // TCP_CONGESTION: a name such as "cubic"; empty: this host's default
   std::optional<int> ttl = {};  // 1 to 255: IP_TTL or IPV6_UNICAST_HOPS, and over UDP that of multicast too
   std::optional<int> tos = {};  // 0 to 255: IP_TOS or IPV6_TCLASS, as the socket's family is
+  std::optional<int> least_ttl =
+      {};  // 0 to 255: IP_MINTTL or IPV6_MINHOPCOUNT: what has fewer left is dropped
+  std::string md5_key =
+      {};              // TCP: segments from and to every address are signed with it (RFC 2385); empty: not
+  bool debug = false;  // SO_DEBUG; CAP_NET_ADMIN may be needed (socket(7))
+  bool broadcast = false;  // SO_BROADCAST: datagrams to broadcast addresses are allowed
 
   [[nodiscard]] bool any() const;
 };

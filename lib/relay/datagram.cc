@@ -180,19 +180,23 @@ void DatagramRelay::settle() {
 }
 
 void DatagramRelay::arm_end_timer() {
-  end_timer_ = loop_.timer(Deadline(now() + plan_.reply_timeout), [this] {
+  end_timer_ = loop_.timer(Deadline::after(plan_.reply_timeout), [this] {
     // What has arrived is written first; output that takes nothing is waited for.
     if (!output_.empty()) return arm_end_timer();
     if (!plan_.replies) return finish({});
     finish(Error{ErrorKind::deadline, "recv", only_peer().session.peer.to_string(), 0,
                  fmt::format("{} of {} replies came, and no more within {}", replies_, *plan_.replies,
-                             format_duration(plan_.reply_timeout))});
+                             format_duration(*plan_.reply_timeout))});
   });
 }
 
 void DatagramRelay::arm_idle() {
   if (!plan_.rules.idle_timeout || many()) return;
   const Deadline deadline(last_activity_ + *plan_.rules.idle_timeout);
+  if (deadline.passed() && plan_.rules.idle_is_end) {
+    drain_output();
+    return finish({});
+  }
   if (deadline.passed()) return finish(datagrams_idle(*plan_.rules.idle_timeout));
   idle_timer_ = loop_.timer(deadline, [this] { arm_idle(); });
 }

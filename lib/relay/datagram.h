@@ -39,12 +39,12 @@ struct DatagramWrap {
 };
 
 struct DatagramPlan {
-  // send, receive, crlf, taps, steps; and idle_timeout, of the whole or, of a server with keep_open, of each
-  // peer, which is then forgotten.
+  // send, receive, crlf, taps, steps, idle_is_end; and idle_timeout, of the whole or, of a server with
+  // keep_open, of each peer, which is then forgotten.
   RelayRules rules;
   bool keep_open = false;  // a server: go on for ever, with every peer
-  // After the input's end, how long to wait for a reply, and after each reply for another.
-  Duration reply_timeout = std::chrono::seconds(1);
+  // After the input's end, how long to wait for a reply, and after each reply for another; nothing: for ever.
+  std::optional<Duration> reply_timeout = std::chrono::seconds(1);
   HostRules hosts = {};                    // a server: what others write is dropped
   std::optional<Duration> accept_timeout;  // a server: the first datagram must come within
   std::size_t largest = 16 * 1024;         // bytes of input that one datagram carries at most: what nc sends

@@ -162,10 +162,10 @@ void Relay::give_output() {
 }
 
 void Relay::receive() {
-  for (Turn turn; turn.goes_on() && !finished_ && !net_ended_ && down_.wants_input();) {
+  for (Turn turn; turn.goes_on() && !finished_ && !net_ended_ && !over_ && down_.wants_input();) {
     const std::size_t limit = allowance(down_pace_, &Relay::receive);
     if (limit == 0) return;
-    const Io io = down_.fill(limit);
+    const Io io = down_.fill(rules_.most_reads ? std::min(limit, kCountedRead) : limit);
     turn.spend(io.count);
     if (io.kind != Io::Kind::again) last_activity_ = now();
     if (io.kind == Io::Kind::bytes && down_pace_.limit) down_pace_.limit->spend(io.count, last_activity_);
@@ -173,11 +173,17 @@ void Relay::receive() {
       net_failed(io.code);
     } else if (io.kind == Io::Kind::end) {
       peer_ended();
+    } else if (io.kind == Io::Kind::bytes) {
+      count_read();
     }
     const Io out = down_.drain();
     if (out.kind == Io::Kind::error) return finish_output_failed(out.code);
     if (io.kind == Io::Kind::again || down_.source_drained()) return;
   }
+}
+
+void Relay::count_read() {
+  if (rules_.most_reads && ++reads_ == *rules_.most_reads) over_ = true;
 }
 
 void Relay::send() {
@@ -238,6 +244,7 @@ void Relay::settle() {
   // first.
   const bool lost = rules_.leave_output && (send_error_ != 0 || net_error_ != 0);
   const bool owes = owes_output() && !lost;
+  if (over_ && !owes) return finish({}, false);
   // Row 6. What N still has for us is read to its end first; a sender only has nothing to wait for.
   const bool unsent = send_error_ != 0 && (net_ended_ || !rules_.receive || lost);
   if (unsent && !owes) {
@@ -264,6 +271,7 @@ void Relay::settle() {
       net_watch_.set(Interest::none);
       return await_acknowledgement(std::chrono::milliseconds(1));
     }
+    arm_quit();
   }
   if (net_ended_ && net_error_ == 0 && !owes_output()) end_output();
   if (net_ended_ && net_error_ == 0 && send_error_ == 0 && !owes_output()) settle_after_peer_end();
@@ -297,7 +305,7 @@ void Relay::leave_idle_input() {
 }
 
 void Relay::update_interest() {
-  const bool read = rules_.receive && !net_ended_ && down_.wants_input() && !down_pace_.waiting();
+  const bool read = rules_.receive && !net_ended_ && !over_ && down_.wants_input() && !down_pace_.waiting();
   const bool write = net_owes_output();
   // A hang-up is told on and on; once known, it is looked at again when there is something to do with the
   // socket.
@@ -366,9 +374,21 @@ void Relay::await_acknowledgement(Duration wait) {
   });
 }
 
+void Relay::arm_quit() {
+  if (!rules_.quit_after_input || quit_timer_.active() || over_) return;
+  quit_timer_ = loop_.timer(Deadline::after(rules_.quit_after_input), [this] {
+    over_ = true;
+    settle();
+  });
+}
+
 void Relay::arm_idle() {
   if (!rules_.idle_timeout) return;
   const Deadline deadline(last_activity_ + *rules_.idle_timeout);
+  if (deadline.passed() && rules_.idle_is_end) {
+    down_.drain();
+    return finish({}, false);
+  }
   if (deadline.passed()) {
     finish(Error{ErrorKind::deadline, "idle", "", 0,
                  fmt::format("no byte either way for {}", format_duration(*rules_.idle_timeout))},
@@ -412,6 +432,7 @@ void Relay::finish(std::optional<Error> error, bool reset) {
   idle_timer_.cancel();
   acknowledge_timer_.cancel();
   input_timer_.cancel();
+  quit_timer_.cancel();
   up_pace_.timer.cancel();
   down_pace_.timer.cancel();
   if (error && error->kind == ErrorKind::deadline && rules_.receive) down_.drain();

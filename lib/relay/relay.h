@@ -50,6 +50,10 @@ struct RelayRules {
   // Bytes a second that may be taken from I, and as many from N; at least 1.
   std::optional<std::uint64_t> rate_limit;
   std::optional<Duration> idle_timeout;  // no byte either way for so long ends it
+  bool idle_is_end = false;  // and well: no error, and our side is closed in order rather than reset
+  std::optional<Duration> quit_after_input;  // so long after I's end is sent, all is over
+  // All is over with so many reads of N, each of at most kCountedRead bytes; at least 1.
+  std::optional<std::uint64_t> most_reads;
   // What errors call I and O.
   std::string input_name = "standard input";
   std::string output_name = "standard output";
@@ -73,6 +77,9 @@ struct RelayRules {
 
 class Relay {
  public:
+  // What netcats read at once, so that their users count alike.
+  static constexpr std::size_t kCountedRead = 16 * 1024;
+
   // Neither stream is owned. `done` runs once, from the loop, when the relay has ended by itself; not after
   // end_now() and not once the relay has been destroyed.
   Relay(Loop& loop, Stream& net, Stream& local, const RelayRules& rules,
@@ -116,6 +123,8 @@ class Relay {
   void receive_buffered();
   void await_acknowledgement(Duration wait);
   void arm_idle();
+  void arm_quit();
+  void count_read();
   void give_output();
   void update_local(bool take);
   void end_output();
@@ -139,7 +148,7 @@ class Relay {
   Pump down_;  // N to O
   Pace up_pace_, down_pace_;
   Watch net_watch_, input_watch_, output_watch_;
-  Timer idle_timer_, acknowledge_timer_, input_timer_;
+  Timer idle_timer_, acknowledge_timer_, input_timer_, quit_timer_;
   TimePoint started_ = now();
   TimePoint last_activity_ = now();
   TimePoint last_input_ = now();
@@ -156,6 +165,8 @@ class Relay {
   bool acknowledging_ = false;  // row 13: only N's kernel is waited for
   bool joint_ = false;          // I and O are one descriptor, watched by input_watch_
   bool local_hung_up_ = false;  // epoll said so of it
+  std::uint64_t reads_ = 0;
+  bool over_ = false;  // as soon as O has what is in hand
   bool receive_posted_ = false;
   bool take_posted_ = false;
   bool finished_ = false;

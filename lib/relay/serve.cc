@@ -22,7 +22,7 @@ Server::Server(Loop& loop, Listener listener, Stream& local, ServePlan plan, Ses
   if (plan_.service != nullptr)
     plan_.service->on_closed(
         [this](std::uint64_t id, const RelayResult& result) { service_closed(id, result); });
-  if (plan_.service != nullptr || !plan_.keep_open) return;
+  if (plan_.service != nullptr || by_itself()) return;
   Hub::Events events;
   events.closed = [this](Hub::ClientId id, const RelayResult& result) { client_closed(id, result); };
   events.failed = [this](const RelayResult& result) { finish(result); };
@@ -49,6 +49,11 @@ void Server::accept_from(Listener::Bound& bound) {
   // a time, each gone before the next, asking for another would mostly be told that there is none.
   int taken = 0;
   for (; taken < burst_ && accepting_; ++taken) {
+    if (plan_.in_turn && connections() > 0) {
+      paused_ = true;
+      for (Watch& watch : accept_watches_) watch.pause();
+      return;
+    }
     if (!has_room()) return pause_accepting("no more descriptors: not accepting until a client has gone");
     auto accepted = accept_socket(bound.fd);
     if (!accepted) return out_of_descriptors(accepted.error());
@@ -191,10 +196,10 @@ void Server::begin(const Session& session, std::unique_ptr<Stream> stream) {
   observer_.connected(session);
   if (plan_.service != nullptr)
     plan_.service->serve(session, std::move(stream));
-  else if (plan_.keep_open)
-    hub_->add(session, std::move(stream));
-  else
+  else if (by_itself())
     serve_one(session, std::move(stream));
+  else
+    hub_->add(session, std::move(stream));
 }
 
 void Server::serve_one(const Session& session, std::unique_ptr<Stream> stream) {
@@ -202,6 +207,8 @@ void Server::serve_one(const Session& session, std::unique_ptr<Stream> stream) {
   only_relay_ = std::make_unique<Relay>(loop_, *only_stream_, local_, plan_.rules.of(session),
                                         [this, id = session.id](const RelayResult& result) {
                                           client_closed(id, result);
+                                          if (plan_.keep_open && !result.output_closed)
+                                            return end_after_last();
                                           finish(result);
                                         });
 }
@@ -227,7 +234,7 @@ void Server::drain() {
 }
 
 void Server::client_closed(std::uint64_t id, const RelayResult& result) {
-  if (!plan_.keep_open) {
+  if (by_itself()) {
     only_relay_.reset();
     only_stream_.reset();
   }

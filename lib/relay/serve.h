@@ -28,6 +28,8 @@ struct ServePlan {
   RelayRules rules;
   SocketOptions unix_options = {};  // of each accepted Unix socket, which inherits nothing from its listener
   bool keep_open = false;           // clients one after another and at once; otherwise one
+  bool in_turn =
+      false;  // with keep_open: never at once, and each as an only one would be; the next one waits
   std::optional<std::uint64_t>
       max_accepts;       // with keep_open: then no more are taken, and it ends with the last
   HostRules hosts = {};  // others are reset at once, and are no client
@@ -94,6 +96,8 @@ class Server {
   void pause_accepting(std::string_view why);
   void out_of_descriptors(const Error& error);
   void resume_accepting();
+  // Each client has this process's input and output to itself.
+  [[nodiscard]] bool by_itself() const { return !plan_.keep_open || plan_.in_turn; }
   void arm_accept_timeout();
   void finish(const RelayResult& result);
 

@@ -190,6 +190,14 @@ class Unix(TestCase):
         self.assertEqual(server.wait().code, 143)
         self.assertFalse(path.exists())
 
+    def test_asking_for_a_unix_path_in_use_disturbs_nobody(self):
+        path = self.tmp() / "s"
+        server = self.listen(f"unix:{path}")
+        for words in ([f"unix:{path}"], [f"unix-dgram:{path}"]):
+            self.assertEqual(run(["pier-listen", *words]).code, 2)
+        self.assertEqual(run(["pier-connect", f"unix:{path}"], stdin="still there").code, 0)
+        self.assertEqual(server.finish().out, b"still there")
+
     def test_a_stale_socket_file_is_replaced(self):
         path = self.tmp() / "s"
         with socket.socket(socket.AF_UNIX) as stale:
