@@ -55,8 +55,11 @@ def rates(bench):
     for row, others, levels, least in RATE_REACH:
         for at_once in levels:
             best = max((found[other.name, at_once] for other in others), key=lambda rate: statistics.median(rate or [0]))
-            verdicts.append(report.judge(f"{row.name}, {at_once} at once, to {' or '.join(o.name for o in others)}",
-                                         report.ratio(found[row.name, at_once], best), least))
+            line = report.judge(f"{row.name}, {at_once} at once, to {' or '.join(o.name for o in others)}",
+                                report.ratio(found[row.name, at_once], best), least)
+            if row is PIER_ECHO and BARE not in others:
+                line += f" (the bare loop: {report.times(report.ratio(found[BARE.name, at_once], best))})"
+            verdicts.append(line)
     parts[0] += "\n\n" + "\n".join(f"- {line}" for line in verdicts)
     return parts
 
