@@ -43,7 +43,10 @@ Split split(const std::string& word) {
 
 class Reader {
  public:
-  explicit Reader(const Parsed& args) : args_(args), rules_{.services = registry_names()} {}
+  explicit Reader(const Parsed& args) : args_(args), rules_{.services = registry_names()} {
+    rules_.services.nearest =
+        nullptr;  // what a word is like is asked of many: no service near to what it is not
+  }
 
   Result<std::vector<Endpoint>> read();
 
