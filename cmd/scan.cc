@@ -35,6 +35,11 @@ constexpr Flag kFlags[] = {
     {.name = "connect",
      .group = "How",
      .brief = "TCP ports by connect(2), which needs no privilege (the default)"},
+    {.name = "syn",
+     .group = "How",
+     .brief =
+         "TCP ports by SYNs alone, far faster with many hosts; needs CAP_NET_RAW; at most 10,000 a second "
+         "unless --rate says otherwise"},
     {.name = "udp",
      .letter = 'u',
      .group = "How",
@@ -50,7 +55,7 @@ constexpr Flag kFlags[] = {
      .value = "R",
      .kind = ValueKind::rate,
      .group = "How",
-     .brief = "probes a second at most"},
+     .brief = "probes a second at most (default: no limit; 10000 with --syn)"},
     {.name = "retries",
      .value = "N",
      .kind = ValueKind::number,
@@ -87,6 +92,12 @@ constexpr Flag kFlags[] = {
      .kind = ValueKind::text,
      .group = "How",
      .brief = "ask through this interface only"},
+    {.name = "user",
+     .value = "NAME",
+     .kind = ValueKind::text,
+     .group = "How",
+     .brief = "with --syn, once its sockets are open, be this user (NAME or NAME:GROUP; default for root: "
+              "nobody)"},
     {.name = "all-states", .group = "Output", .brief = "show every port, not open ones only"},
     {.name = "state",
      .value = "LIST",
@@ -155,6 +166,7 @@ constexpr Example kExamples[] = {
     {"pier-scan @hosts.txt -p https --json -o scan.ndjson", "a list of hosts; records to a file"},
     {"pier-scan web1 web2 -p 1-1024 --expect 22,443", "exit 1 when anything else is open, or these are not"},
     {"pier-scan --banner 192.0.2.7", "and what the open ones say they are"},
+    {"pier-scan --syn --rate 100k 10.0.0.0/16 -p 443", "many hosts, as root or with CAP_NET_RAW"},
     {"pier-scan -u 10.0.0.1", "the common UDP ports; -p T:22,U:53 asks both transports"},
     {"pier-scan 10.0.0.0/8 -p 443 --shard 2/8", "the second of eight machines' parts"},
     {"pier-scan --merge part*.ndjson", "all parts as one scan, once they are all there"},
@@ -170,9 +182,17 @@ constexpr ExitNote kExits[] = {
     {"124", "--limit-time passed; what was found until then is reported"},
 };
 constexpr std::string_view kConflicts[] = {
-    "all-states state",   "dry-run expect",  "dry-run explain",    "dry-run progress", "dry-run state",
-    "dry-run all-states", "max-open expect", "dry-run checkpoint", "dry-run resume",   "dry-run xml",
-    "checkpoint xml",     "resume xml",      "checkpoint banner",  "resume banner",    "dry-run banner",
+    "syn connect",       "syn udp",
+    "syn window",        "syn checkpoint",
+    "syn resume",        "syn banner",
+    "all-states state",  "dry-run expect",
+    "dry-run explain",   "dry-run progress",
+    "dry-run state",     "dry-run all-states",
+    "max-open expect",   "dry-run checkpoint",
+    "dry-run resume",    "dry-run xml",
+    "checkpoint xml",    "resume xml",
+    "checkpoint banner", "resume banner",
+    "dry-run banner",
 };
 
 constexpr Command kCommand{

@@ -22,10 +22,8 @@ Result<mode_t> parse_mode(std::string_view text) {
 Result<std::optional<Account>> wanted_user(const Parsed& args) {
   const auto text = args.text("user");
   if (!text) return std::nullopt;
-  auto account = find_account("--user", *text);
+  auto account = find_user_account("--user", *text);
   if (!account) return std::unexpected(account.error());
-  if (!account->user) return usage_error("--user", *text, "give a user: NAME or NAME:GROUP");
-  if (!account->group) return usage_error("--user", *text, "this number has no group here: give UID:GID");
   return std::move(*account);
 }
 

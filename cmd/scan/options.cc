@@ -7,6 +7,7 @@
 
 #include "event/resolve.h"
 #include "scan/special.h"
+#include "scan/syn_engine.h"
 
 namespace pier::scan {
 namespace {
@@ -148,7 +149,17 @@ Result<Options> read_options(const App& app) {
   if (const auto retries = args.number("retries")) options.limits.retries = static_cast<unsigned>(*retries);
   options.limits.max_open = args.number("max-open");
   options.limits.seed = options.seed;
+  options.syn = args.has("syn");
   options.limits.rate = args.number("rate");
+  if (options.syn) {
+    if (options.ports.size(PortProtocol::udp) > 0)
+      return usage_error("--ports", args.text("ports").value_or("common"),
+                         "has UDP ports, which --syn does not ask: scan them without it");
+    if (!options.limits.rate) options.limits.rate = SynEngine::kDefaultRate;
+  } else if (args.has("user")) {
+    return fail(ErrorKind::usage, "--user", "",
+                "is for --syn: a scan without privileges has none to give up");
+  }
   options.limits.deadline = Deadline::after(args.duration("limit-time"));
   return options;
 }

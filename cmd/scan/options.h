@@ -29,6 +29,7 @@ struct Options {
   ProbeSource source;
   std::uint64_t seed = 0;
   Shard shard;
+  bool syn = false;
   bool json = false;
   bool dry_run = false;
   bool progress = false;

@@ -66,6 +66,8 @@ std::string ending_words(ScanEnd end, std::optional<int> signal) {
       return "incomplete: --limit-time passed";
     case ScanEnd::interrupted:
       return fmt::format("incomplete: ended by signal {}", signal.value_or(0));
+    case ScanEnd::failed:
+      return "incomplete: this host could not go on";
     case ScanEnd::unwanted:
       break;
   }
@@ -127,8 +129,11 @@ void Report::start(const ProbePlan& plan, Writer& out, const Style& style, bool 
       .text("shard", fmt::format("{}/{}", options_.shard.index, options_.shard.count))
       .number("hosts", plan.hosts())
       .number("ports", plan.ports())
-      .number("pairs", plan.size())
-      .number("window", options_.limits.window);
+      .number("pairs", plan.size());
+  if (options_.syn)
+    record.text("probe", "syn").number("rate", *options_.limits.rate);
+  else
+    record.number("window", options_.limits.window);
   if (options_.limits.retries)
     record.number("retries", *options_.limits.retries);
   else
@@ -242,6 +247,7 @@ bool Report::pair(const Pair& pair) {
 int Report::exit_code(ScanEnd end, const ScanStats& stats, std::optional<int> signal) const {
   if (end == ScanEnd::interrupted) return kExitSignal + signal.value_or(0);
   if (end == ScanEnd::deadline) return kExitDeadline;
+  if (end == ScanEnd::failed) return kExitUsage;
   if (options_.expected) return drift_ > 0 ? kExitNo : kExitYes;
   if (stats.count(PortState::open) > 0) return kExitYes;
   return stats.done() > stats.count(PortState::closed) ? kExitUnknown : kExitNo;

@@ -13,6 +13,7 @@
 #include "cmd/scan/options.h"
 #include "cmd/scan/output.h"
 #include "cmd/scan/report.h"
+#include "cmd/scan/syn.h"
 #include "scan/descriptors.h"
 #include "scan/interrupt.h"
 #include "scan/probe_connect.h"
@@ -115,7 +116,6 @@ int probe(const Scan& scan, Report& report, Output& output, Interrupt& interrupt
   ScanLimits limits = scan.options.limits;
   limits.window = fit_window(app, limits.window);
   if (scan.options.progress) limits.tick = report.tick();
-  explain_roles(report.steps());
   auto prober = SocketProber::make({.source = scan.options.source,
                                     .interrupt_fd = interrupt.fd(),
                                     .steps = report.steps(),
@@ -163,6 +163,8 @@ int go(const Scan& scan, Report& report) {
   const bool goes_on = scan.from && scan.from->output_size > 0;
   report.start(scan.plan, (*output)->writer(), (*output)->style(), scan.from.has_value(), goes_on);
   if (scan.options.dry_run) return (*output)->finish(app, dry_run(report, scan.plan, *interrupt));
+  explain_roles(report.steps());
+  if (scan.options.syn) return scan_by_syn(app, scan.options, scan.plan, report, **output, *interrupt);
   return probe(scan, report, **output, *interrupt);
 }
 

@@ -117,6 +117,14 @@ Result<Account> find_account(std::string_view option, std::string_view text) {
   return account;
 }
 
+Result<Account> find_user_account(std::string_view option, std::string_view text) {
+  auto account = find_account(option, text);
+  if (!account) return account;
+  if (!account->user) return usage_error(option, text, "give a user: NAME or NAME:GROUP");
+  if (!account->group) return usage_error(option, text, "this number has no group here: give UID:GID");
+  return account;
+}
+
 Result<void> become(const Account& account) {
   const uid_t user = account.user.value();
   const gid_t group = account.group.value();
@@ -139,6 +147,11 @@ Result<void> become(const Account& account) {
   if (!drop_capabilities()) return failed("capset");
   if (!is_done(user, group))
     return fail(ErrorKind::local, "setresuid", quoted(account.text), "privileges could not be given up");
+  return {};
+}
+
+Result<void> drop_all_capabilities() {
+  if (!drop_capabilities()) return system_error("capset", "", errno, ErrorKind::local);
   return {};
 }
 

@@ -1,105 +1,42 @@
 #include "host/route.h"
 
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
-#include <span>
 
 #include "base/fd.h"
 #include "net/interfaces.h"
+#include "net/rtnetlink.h"
 #include "net/socket.h"
 
 namespace pier {
 namespace {
-
-// RTM_GETROUTE for one destination: header, route, and one attribute with the address.
-struct Request {
-  nlmsghdr header{};
-  rtmsg route{};
-  rtattr attribute{};
-  std::array<std::uint8_t, 16> address{};
-};
-
-std::size_t fill(Request& request, const IpAddress& remote) {
-  const auto bytes = remote.bytes();
-  request.route.rtm_family = static_cast<std::uint8_t>(domain_of(remote.family()));
-  request.route.rtm_dst_len = static_cast<std::uint8_t>(8 * bytes.size());
-  request.attribute.rta_type = RTA_DST;
-  request.attribute.rta_len = static_cast<std::uint16_t>(sizeof request.attribute + bytes.size());
-  std::memcpy(request.address.data(), bytes.data(), bytes.size());
-  const std::size_t length = offsetof(Request, address) + bytes.size();
-  request.header.nlmsg_type = RTM_GETROUTE;
-  request.header.nlmsg_flags = NLM_F_REQUEST;
-  request.header.nlmsg_len = static_cast<std::uint32_t>(length);
-  return length;
-}
-
-template <class Value>
-std::optional<Value> take(std::span<const std::byte> bytes) {
-  if (bytes.size() < sizeof(Value)) return std::nullopt;
-  Value value;
-  std::memcpy(&value, bytes.data(), sizeof value);
-  return value;
-}
 
 struct NextHop {
   std::uint32_t interface = 0;  // index; 0 where the kernel tells none
   std::optional<IpAddress> gateway;
 };
 
-std::optional<IpAddress> address_of(Family family, std::span<const std::byte> bytes) {
-  const std::size_t size = family == Family::ipv4 ? 4 : 16;
-  if (bytes.size() < size) return std::nullopt;
-  std::array<std::uint8_t, 16> copy{};
-  std::memcpy(copy.data(), bytes.data(), size);
-  return IpAddress(family, std::span(copy).first(size));
-}
-
-// RTA_VIA: an address of the other family, with that before it.
-std::optional<IpAddress> via_of(std::span<const std::byte> bytes) {
-  const auto family = take<std::uint16_t>(bytes);
-  if (!family || (*family != AF_INET && *family != AF_INET6)) return std::nullopt;
-  return address_of(*family == AF_INET ? Family::ipv4 : Family::ipv6, bytes.subspan(sizeof *family));
-}
-
-// The way out in the kernel's answer.
-NextHop next_hop(std::span<const std::byte> reply, Family family) {
-  NextHop hop;
-  const auto header = take<nlmsghdr>(reply);
-  if (!header || header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len > reply.size()) return hop;
-  reply = reply.first(header->nlmsg_len);
-  constexpr std::size_t kBody = NLMSG_LENGTH(0) + NLMSG_ALIGN(sizeof(rtmsg));
-  if (reply.size() < kBody) return hop;
-  reply = reply.subspan(kBody);
-  while (const auto attribute = take<rtattr>(reply)) {
-    if (attribute->rta_len < sizeof(rtattr) || attribute->rta_len > reply.size()) return hop;
-    const auto value = reply.first(attribute->rta_len).subspan(sizeof(rtattr));
-    if (attribute->rta_type == RTA_OIF) hop.interface = take<std::uint32_t>(value).value_or(0);
-    if (attribute->rta_type == RTA_GATEWAY) hop.gateway = address_of(family, value);
-    if (attribute->rta_type == RTA_VIA) hop.gateway = via_of(value);
-    reply = reply.subspan(std::min<std::size_t>(RTA_ALIGN(attribute->rta_len), reply.size()));
-  }
-  return hop;
-}
-
 // By the routing table; nothing where rtnetlink is not to be had.
 NextHop ask_routes(const IpAddress& remote) {
   if (remote.zone() != 0) return {.interface = remote.zone(), .gateway = {}};
-  const Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!fd.valid()) return {};
-  Request request;
-  const std::size_t length = fill(request, remote);
-  if (retry_eintr([&] { return ::send(fd.get(), &request, length, 0); }) < 0) return {};
-  std::array<std::byte, 4096> reply;
-  const ssize_t n = retry_eintr([&] { return ::recv(fd.get(), reply.data(), reply.size(), 0); });
-  if (n <= 0) return {};
-  return next_hop(std::span(reply).first(static_cast<std::size_t>(n)), remote.family());
+  const auto socket = RouteSocket::open();
+  if (!socket) return {};
+  rtmsg route{};
+  route.rtm_family = static_cast<std::uint8_t>(domain_of(remote.family()));
+  route.rtm_dst_len = static_cast<std::uint8_t>(8 * remote.bytes().size());
+  RouteRequest request(RTM_GETROUTE, 0, route);
+  request.attribute(RTA_DST, std::as_bytes(remote.bytes()));
+  NextHop hop;
+  (void)socket->ask(std::move(request), [&](const RouteEntry& entry) {
+    const ByteView attributes = entry.attributes<rtmsg>();
+    hop.interface = find_value<std::uint32_t>(attributes, RTA_OIF).value_or(0);
+    hop.gateway = find_gateway(attributes, remote.family());
+  });
+  return hop;
 }
 
 std::string interface_name(std::uint32_t index) {

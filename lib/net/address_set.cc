@@ -99,12 +99,14 @@ IpAddress AddressSet::at(Uint128 index) const {
   return from_number(range.family, range.first + (index - (i == 0 ? 0 : ends_[i - 1])), range.zone);
 }
 
-bool AddressSet::contains(const IpAddress& address) const {
+std::optional<Uint128> AddressSet::index_of(const IpAddress& address) const {
   const IpAddress plain = address.unmapped();
   const Uint128 number = to_number(plain);
   const auto line = line_of(ranges_, plain.family(), plain.zone());
   const auto range = std::ranges::lower_bound(line, number, {}, &AddressRange::last);
-  return range != line.end() && range->first <= number;
+  if (range == line.end() || range->first > number) return std::nullopt;
+  const auto i = static_cast<std::size_t>(&*range - ranges_.data());
+  return (i == 0 ? 0 : ends_[i - 1]) + (number - range->first);
 }
 
 }  // namespace pier

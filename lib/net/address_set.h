@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,7 +40,9 @@ class AddressSet {
 
   // The address at `index`, below size(), in ascending order by family, zone and value.
   [[nodiscard]] IpAddress at(Uint128 index) const;
-  [[nodiscard]] bool contains(const IpAddress& address) const;
+  [[nodiscard]] bool contains(const IpAddress& address) const { return index_of(address).has_value(); }
+  // The inverse of at(); nullopt for an address that is not in it.
+  [[nodiscard]] std::optional<Uint128> index_of(const IpAddress& address) const;
 
   // Ascending, without overlap, and none continues another.
   [[nodiscard]] std::span<const AddressRange> ranges() const { return ranges_; }

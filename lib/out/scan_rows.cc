@@ -148,9 +148,10 @@ std::string progress_line(const ScanStats& stats) {
       stats.pairs == 0 ? 1 : static_cast<double>(stats.done()) / static_cast<double>(stats.pairs);
   const double elapsed = seconds(stats.elapsed);
   const double rate = elapsed > 0 ? static_cast<double>(stats.probes) / elapsed : 0;
-  return fmt::format("{} {:.0f}%  {} probes  {}/s  window {}  rtt {}  {} open  est. missed {}  ETA {}",
+  const std::string window = stats.window > 0 ? fmt::format("window {}  ", format_count(stats.window)) : "";
+  return fmt::format("{} {:.0f}%  {} probes  {}/s  {}rtt {}  {} open  est. missed {}  ETA {}",
                      progress_bar(share, kBarCells), share * 100, format_count(stats.probes),
-                     format_count(static_cast<std::uint64_t>(rate)), format_count(stats.window),
+                     format_count(static_cast<std::uint64_t>(rate)), window,
                      stats.rtt > Duration::zero() ? format_duration(stats.rtt) : "?",
                      format_count(stats.count(PortState::open)), percent(stats.estimated_missed()),
                      time_left(stats));

@@ -41,6 +41,7 @@ enum class ScanEnd : std::uint8_t {
   deadline,     // ScanLimits::deadline has passed
   interrupted,  // by a signal
   unwanted,     // the observer said so
+  failed,       // this host cannot ask any more; see SynEngine::failure()
 };
 
 // One scan. Each host has a window of its own beside that of the whole, and a timeout by its round-trip time.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "base/error.h"
@@ -62,6 +63,10 @@ struct Shard {
     return total / count + (total % count >= index ? 1 : 0);
   }
   [[nodiscard]] std::uint64_t position(std::uint64_t i) const { return i * count + (index - 1); }
+  // Which of them `position` is; nullopt for one of another part.
+  [[nodiscard]] std::optional<std::uint64_t> index_of(std::uint64_t position) const {
+    return position % count == index - 1 ? std::optional(position / count) : std::nullopt;
+  }
 };
 
 }  // namespace pier

@@ -73,4 +73,14 @@ Pair ProbePlan::at(std::uint64_t i) const {
   return {targets_.addresses().at(host), port.number, port.protocol, host};
 }
 
+std::optional<std::uint64_t> ProbePlan::index_of(const IpAddress& address, std::uint16_t port,
+                                                 PortProtocol protocol) const {
+  const auto host = targets_.addresses().index_of(address);
+  const auto at = std::ranges::lower_bound(ports_, Port{port, protocol});
+  if (!host || at == ports_.end() || *at != Port{port, protocol}) return std::nullopt;
+  const std::uint64_t number =
+      static_cast<std::uint64_t>(*host) * ports_.size() + static_cast<std::uint64_t>(at - ports_.begin());
+  return shard_.index_of(order_.position_of(number));
+}
+
 }  // namespace pier

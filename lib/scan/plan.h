@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ class ProbePlan {
   // The pairs of this shard, and the i-th of them in probe order.
   [[nodiscard]] std::uint64_t size() const { return shard_.size(order_.size()); }
   [[nodiscard]] Pair at(std::uint64_t i) const;
+  // The inverse of at(), for whom an answer comes from; nullopt where this shard does not ask that.
+  [[nodiscard]] std::optional<std::uint64_t> index_of(const IpAddress& address, std::uint16_t port,
+                                                      PortProtocol protocol) const;
 
   [[nodiscard]] const TargetSet& targets() const { return targets_; }
   // Of the whole scan, every shard of it.

@@ -37,7 +37,7 @@ struct PortResult {
   std::uint16_t port = 0;
   PortProtocol protocol = PortProtocol::tcp;
   PortState state = PortState::error;
-  std::string reason;           // "syn-ack", "refused", "no answer", "icmp 3/13 (…)"
+  std::string reason;           // "syn-ack", "refused", "reset", "no answer", "icmp 3/13 (…)"
   std::optional<Duration> rtt;  // from the probe that was answered to its answer
   unsigned tries = 1;           // probes sent for it
   std::uint64_t index = 0;      // of the pair, in the plan
@@ -69,7 +69,7 @@ struct ScanStats {
   std::uint64_t hosts = 0;     // in the plan
   std::uint64_t hosts_up = 0;  // with at least one port open or closed
   std::uint64_t suspects = 0;  // hosts that answered canaries
-  std::uint64_t window = 0;    // probes that may now be in flight
+  std::uint64_t window = 0;    // probes that may now be in flight; 0 without such a limit
   Duration rtt{};              // smoothed, of the host that answered last; 0 before
   std::array<std::uint64_t, kPortStates.size()> states{};
   std::array<std::uint64_t, kMostTries> answers_at{};  // by the number of probes it took, less one

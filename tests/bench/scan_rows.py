@@ -68,6 +68,8 @@ class Case:
     open: int  # of the first addresses of the target, so many ports each…
     hosts: int = 1  # …on so many of them
     loss: int = 0  # of a hundred packets that come to the scanned host
+    both_ways: bool = False  # and of those that it sends
+    silent: bool = False  # what is not open does not answer
     udp: bool = False  # open is what answers
     syn_rate: int = 0  # SYNs a second that it takes; 0: all
     reach: tuple = ()  # (other contender, most of its time)

@@ -92,6 +92,12 @@ class Host:
         made[0].settimeout(60)
         return made[0]
 
+    def received(self):
+        """Packets that came in by eth0 so far."""
+        text = self.ip("-s", "link", "show", "eth0").splitlines()
+        [at] = [i for i, line in enumerate(text) if line.strip().startswith("RX:")]
+        return int(text[at + 1].split()[1])
+
     def pids(self):
         return [int(p) for p in _ip("netns", "pids", self.name).split()]
 

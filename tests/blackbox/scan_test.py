@@ -215,7 +215,12 @@ class Usage(ScanTestCase):
             (["-o", "/no/such/folder/file", LOOPBACK], ["/no/such/folder/file"]),
             (["-p", "80", "2001:db8::/64"], ["2^64"]),
             (["1-254.1-254.1-254.1-254"], ["runs of addresses"]),
-            (["--syn", LOOPBACK], ["--syn"]),
+            (["--syn", "-u", LOOPBACK], ["--syn", "--udp"]),
+            (["--syn", "--connect", LOOPBACK], ["--syn", "--connect"]),
+            (["--syn", "-p", "T:80,U:53", LOOPBACK], ["T:80,U:53", "UDP ports"]),
+            (["--syn", "--window", "5", LOOPBACK], ["--syn", "--window"]),
+            (["--syn", "--checkpoint", "x", LOOPBACK], ["--syn", "--checkpoint"]),
+            (["--user", "nobody", LOOPBACK], ["--user", "--syn"]),
         ]
         for words, texts in rows:
             with self.subTest(words=words):

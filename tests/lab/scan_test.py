@@ -1,6 +1,6 @@
 """pier-scan and what the network answers: black holes, ICMP of every code, resets, missing routes and neighbours.
 
-Two hosts joined by a cable (namespaces): `a` scans, `b` is scanned; also what needs a loopback of its own.
+Also what needs a loopback of its own.
 """
 
 import json
@@ -8,34 +8,11 @@ import socket
 import subprocess
 
 import harness
-from harness import Lab, TestCase, run
+from harness import run
+from scan_lab import ScanLabTestCase
 
 
-class LabCase(TestCase):
-    def setUp(self):
-        self.lab = self.enterContext(Lab())
-        self.a, self.b = self.lab.a, self.lab.b
-
-    def serve(self, host, address, port):
-        sock = self.enterContext(host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET))
-        sock.bind((address, port))
-        sock.listen(64)
-        return sock.getsockname()[1]
-
-    def scan(self, *words, host=None, **options):
-        """(records of ports, summary, exit code) of a scan on host a, every state."""
-        cmd = ["pier-scan", "--json", "--all-states", *map(str, words)]
-        done = run((host or self.a).command(cmd), **options)
-        records = [json.loads(line) for line in done.lines]
-        self.assertTrue(records, done)
-        return [r for r in records if r["type"] == "port"], records[-1], done.code
-
-    def verdict(self, address, port=80, *words):
-        [record], _, code = self.scan("-p", port, "--probe-timeout", "300ms", *words, address)
-        return record["state"], record["reason"], code
-
-
-class Answers(LabCase):
+class Answers(ScanLabTestCase):
     def test_open_and_closed(self):
         for address in (self.b.ip4, self.b.ip6):
             self.serve(self.b, address, 80)
@@ -84,7 +61,7 @@ class Answers(LabCase):
                 self.assertIn("no neighbour answers", reason)
 
 
-class LocalFaults(LabCase):
+class LocalFaults(ScanLabTestCase):
     def test_no_route_is_an_error(self):
         for address in ("192.0.2.1", "2001:db8::1"):
             state, reason, code = self.verdict(address)
@@ -122,7 +99,7 @@ class LocalFaults(LabCase):
         self.assertEqual(done.code, 0)
 
 
-class Lossy(LabCase):
+class Lossy(ScanLabTestCase):
     def test_retries_find_what_a_lossy_network_hides(self):
         """Every second SYN is dropped: each port needs about two probes, and the estimate says so."""
         ports = {self.serve(self.b, self.b.ip4, 0) for _ in range(40)}
@@ -137,7 +114,7 @@ class Lossy(LabCase):
         self.assertEqual(summary["estimated_missed"], 0, "every port answered in the end")
 
 
-class Datagrams(LabCase):
+class Datagrams(ScanLabTestCase):
     def udp(self, host, address, port=0):
         sock = self.enterContext(host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM))
         sock.bind((address, port))
@@ -173,7 +150,7 @@ class Datagrams(LabCase):
         self.assertRegex(done.err, r"10\.77\.0\.2 limits its ICMP errors, so \d+ silent ports may be closed or not")
 
 
-class EverywhereOpen(LabCase):
+class EverywhereOpen(ScanLabTestCase):
     """A tarpit or SYN proxy: one listener behind every port of the host."""
 
     def setUp(self):
@@ -198,7 +175,7 @@ class EverywhereOpen(LabCase):
                          ("host", "suspect", 50, self.b.ip4))
 
 
-class OwnLoopback(LabCase):
+class OwnLoopback(ScanLabTestCase):
     def test_a_rule_of_our_own_firewall_is_told_from_a_closed_port(self):
         """On the loopback the ICMP error arrives while connect(2) still holds the socket."""
         self.a.reject("tcp dport 8080", "icmpx type port-unreachable")

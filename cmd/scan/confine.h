@@ -1,0 +1,22 @@
+// How little a scan by SYNs may do once its sockets are open.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/app.h"
+#include "host/account.h"
+
+namespace pier::scan {
+
+// Who it is from then on: --user; where root scans without it, nobody, or with results in files whoever owns
+// the directory of the first, as only that one may put it in its place. nullopt: as it is. Usage errors;
+// ErrorKind::local where one of `files`, the paths of results, could then not be put in its place.
+[[nodiscard]] Result<std::optional<Account>> scan_account(const App& app,
+                                                          const std::vector<std::string>& files);
+
+// Becomes that, drops all capabilities and every system call that is not needed. ErrorKind::local.
+[[nodiscard]] Result<void> confine(const App& app, const std::optional<Account>& account);
+
+}  // namespace pier::scan

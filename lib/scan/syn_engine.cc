@@ -1,0 +1,261 @@
+#include "scan/syn_engine.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/number.h"
+
+namespace pier {
+namespace {
+
+// What loses a packet, a burst, a busy queue, a radio, seldom lasts longer.
+constexpr Duration kBetweenRounds = std::chrono::milliseconds(300);
+constexpr unsigned kFastRounds = 2;
+// A check for so many probes; more where the network has a limit, to stay below it.
+constexpr unsigned kProbesPerCheck = 32;
+constexpr unsigned kProbesPerCheckWhenLimited = 16;
+constexpr Duration kBetweenChecks = std::chrono::milliseconds(1);
+constexpr Duration kBetweenLooks = std::chrono::milliseconds(100);
+// A transmit queue of a gigabit's worth of frames is half empty after this.
+constexpr Duration kQueueFull = std::chrono::milliseconds(1);
+// Answers are looked for after so many probes.
+constexpr std::size_t kMostATurn = 64;
+constexpr std::uint64_t kMostHostBits = std::uint64_t{1} << 28;  // 32 MB
+
+}  // namespace
+
+SynEngine::SynEngine(const ProbePlan& plan, SynWire& wire, const ScanLimits& limits, ScanObserver& observer,
+                     Interrupt* interrupt, RateSignals* signals)
+    : plan_(plan),
+      wire_(wire),
+      limits_(limits),
+      observer_(observer),
+      interrupt_(interrupt),
+      signals_(signals),
+      desk_(stats_, observer, limits.max_open),
+      rate_(static_cast<double>(limits.rate.value_or(kDefaultRate)), started_),
+      checks_(limits.timeout) {
+  stats_.pairs = plan.size();
+  stats_.hosts = plan.hosts();
+  others_.up = true;  // is kept for all hosts in one place
+  if (plan.hosts() <= kMostHostBits) up_bits_.assign(plan.hosts() / 64 + 1, 0);
+  pace_.set_rate(rate_.rate());
+}
+
+ScanEnd SynEngine::run() {
+  std::optional<ScanEnd> end;
+  while (part_ < plan_.size() && !end) {
+    begin_part();
+    end = work_part();
+    if (!end && !settle_silent()) end = ScanEnd::unwanted;
+    if (!end) part_ += part_size_;
+  }
+  if (end == ScanEnd::failed && !settle_broken()) end = ScanEnd::unwanted;
+  if (end != ScanEnd::unwanted)
+    for (auto& [key, host] : hosts_)
+      if (!desk_.finish(host)) end = ScanEnd::unwanted;
+  stats_.elapsed = now() - started_;
+  return end.value_or(ScanEnd::complete);
+}
+
+void SynEngine::begin_part() {
+  part_size_ = std::min(plan_.size() - part_, kMostAtOnce);
+  left_ = part_size_;
+  answered_.assign(part_size_ / 64 + 1, 0);
+  sent_.assign(part_size_, 0);
+  round_ = 0;
+  begin_round(now());
+}
+
+void SynEngine::begin_round(TimePoint when) {
+  ++round_;
+  cursor_ = 0;
+  found_ = 0;
+  round_sent_ = false;
+  follow_rate(when);
+}
+
+std::optional<ScanEnd> SynEngine::work_part() {
+  while (!part_is_over(now()))
+    if (const auto end = turn()) return end;
+  return std::nullopt;
+}
+
+// Also begins the next round, when its time has come.
+bool SynEngine::part_is_over(TimePoint when) {
+  if (left_ == 0 && canaries_.empty()) return true;
+  if (!round_sent_ && left_ > 0) return false;
+  // Without a doubt about how many rounds there are, the next one may begin at once.
+  const bool decided = limits_.retries ? round_ <= *limits_.retries : round_ < kFastRounds;
+  if (left_ > 0 && decided) {
+    begin_round(when);
+    return false;
+  }
+  if (left_ > 0 && when < last_sent_ + patience()) return false;
+  if (left_ > 0 && worth_another()) {
+    begin_round(when);
+    return false;
+  }
+  return canaries_.empty();
+}
+
+bool SynEngine::worth_another() const {
+  if (limits_.retries || round_ >= kMostRounds) return false;
+  if (stats_.answers == 0) return round_ <= kFastRounds;
+  return found_ > 0;
+}
+
+// How long an answer is waited for: of one host that has answered, by its round-trip time. Where there are
+// more, the slowest may not have answered yet.
+Duration SynEngine::patience() const {
+  if (plan_.hosts() > 1) return limits_.timeout;
+  return rtt_.timeout(kLeastTimeout, limits_.timeout, round_ - 1);
+}
+
+std::optional<ScanEnd> SynEngine::turn() {
+  TimePoint when = now();
+  if (limits_.deadline.passed(when)) return ScanEnd::deadline;
+  if (when >= next_look_) {
+    next_look_ = when + kBetweenLooks;
+    count_drops(when);
+    if (auto trouble = wire_.trouble()) {
+      failure_ = std::move(*trouble);
+      return ScanEnd::failed;
+    }
+  }
+  if (when >= resume_at_) send(when);
+  if (!settle_faults() || !settle_answers()) return ScanEnd::unwanted;
+  when = now();
+  if (!expire(when)) return ScanEnd::unwanted;
+  follow_rate(when);
+  stats_.elapsed = when - started_;
+  if (limits_.tick && when >= next_tick_) {
+    observer_.progress(stats_);
+    next_tick_ = when + *limits_.tick;
+  }
+  if (left_ == 0 && canaries_.empty()) return std::nullopt;
+  const bool woken = wire_.wait(wait_until(when));
+  if (!woken) return std::nullopt;
+  if (interrupt_ != nullptr && interrupt_->taken()) return ScanEnd::interrupted;
+  const int steps = signals_ != nullptr ? signals_->take() : 0;
+  if (steps != 0) {
+    double wanted = rate_.wanted();
+    for (int i = 0; i < std::abs(steps); ++i) wanted = steps > 0 ? wanted * 2 : wanted / 2;
+    constexpr double kMostRate = 1e9;
+    rate_.want(std::min(wanted, kMostRate), now());
+    observer_.note(fmt::format("at most {} probes a second from now on",
+                               format_count(static_cast<std::uint64_t>(rate_.wanted()))));
+  }
+  return std::nullopt;
+}
+
+void SynEngine::follow_rate(TimePoint when) {
+  rate_.tick(when);
+  // What is still silent then may be so because of the rate.
+  pace_.set_rate(round_ > kFastRounds ? std::max(rate_.rate() / 2, std::min(rate_.rate(), 100.0))
+                                      : rate_.rate());
+  if (rate_.limited() && !limit_told_) note_limit();
+}
+
+void SynEngine::send(TimePoint when) {
+  std::size_t count = std::min({pace_.allowance(when), kMostATurn, wire_.room()});
+  std::size_t sent = 0;
+  while (sent < count && send_one(when)) ++sent;
+  pace_.take(sent);
+  if (!wire_.flush(faults_)) resume_at_ = when + kQueueFull;
+}
+
+bool SynEngine::send_one(TimePoint when) {
+  return send_canary(when) || send_check(when) || send_pair(when);
+}
+
+bool SynEngine::send_canary(TimePoint when) {
+  if (canary_queue_.empty()) return false;
+  const std::uint64_t key = canary_queue_.front();
+  canary_queue_.pop_front();
+  const auto found = canaries_.find(key);
+  if (found == canaries_.end()) return send_canary(when);
+  Canary& canary = found->second;
+  ++canary.tries;
+  canary.due = when + limits_.timeout;
+  next_canary_ = std::min(next_canary_, canary.due);
+  ++stats_.canaries;
+  put(Purpose::canary, key, canary.host->address, canary.port, wire_.lanes() - 1);
+  return true;
+}
+
+// While something is silent, and may be so by a loss.
+bool SynEngine::send_check(TimePoint when) {
+  if (until_check_ > 0 || when < next_check_ || round_sent_) return false;
+  until_check_ = rate_.limited() ? kProbesPerCheckWhenLimited : kProbesPerCheck;
+  const auto check = checks_.next(when);
+  if (!check) return false;
+  next_check_ = when + kBetweenChecks;
+  ++stats_.checks;
+  put(Purpose::check, 0, check->address, check->port, wire_.lanes() - 1);
+  return true;
+}
+
+bool SynEngine::send_pair(TimePoint when) {
+  if (round_sent_ || when < not_before_) return false;
+  while (cursor_ < part_size_ && is_answered(cursor_)) {
+    // All 64 of them at once, where they are.
+    const bool all = cursor_ % 64 == 0 && answered_[cursor_ / 64] == ~std::uint64_t{0};
+    cursor_ += all ? 64 : 1;
+  }
+  if (cursor_ >= part_size_) {
+    round_sent_ = true;
+    return false;
+  }
+  if (round_ > 1) {
+    not_before_ = sent_at(cursor_, when) + std::min(kBetweenRounds, limits_.timeout);
+    if (when < not_before_) return false;
+  }
+  const std::uint64_t at = cursor_++;
+  const Pair pair = plan_.at(part_ + at);
+  ++stats_.probes;
+  if (round_ > 1) ++stats_.retries;
+  if (until_check_ > 0) --until_check_;
+  sent_[at] = static_cast<std::uint32_t>(when.time_since_epoch() / std::chrono::microseconds(1));
+  last_sent_ = when;
+  const std::size_t lanes = wire_.lanes();
+  put(Purpose::ask, at, pair.address, pair.port, lanes > 1 ? (round_ - 1) % (lanes - 1) : 0);
+  return true;
+}
+
+void SynEngine::put(Purpose purpose, std::uint64_t what, const IpAddress& address, std::uint16_t port,
+                    std::size_t lane) {
+  wire_.queue({.tag = what << 2 | static_cast<std::uint64_t>(purpose),
+               .address = address,
+               .port = port,
+               .lane = lane},
+              faults_);
+}
+
+Deadline SynEngine::wait_until(TimePoint when) const {
+  std::optional<TimePoint> until = limits_.deadline.at();
+  const auto sooner = [&](TimePoint at) { until = until ? std::min(*until, at) : at; };
+  sooner(next_look_);
+  if (limits_.tick) sooner(next_tick_);
+  if (!canary_queue_.empty() || !round_sent_)
+    sooner(std::max({pace_.next(), resume_at_, canary_queue_.empty() ? not_before_ : TimePoint::min()}));
+  else if (left_ > 0)
+    sooner(last_sent_ + patience());
+  if (wire_.room() < kMostATurn) sooner(std::max(resume_at_, when));
+  if (const auto end = checks_.next_end()) sooner(*end);
+  if (!canaries_.empty()) sooner(std::max(next_canary_, when));
+  return Deadline(*until);
+}
+
+// The time of its last probe, which was less than an hour ago.
+TimePoint SynEngine::sent_at(std::uint64_t at, TimePoint when) const {
+  const auto us = static_cast<std::uint32_t>(when.time_since_epoch() / std::chrono::microseconds(1));
+  return when - std::chrono::microseconds(us - sent_[at]);
+}
+
+unsigned SynEngine::tries_of(std::uint64_t at) const {
+  return at < cursor_ ? round_ : round_ - 1;
+}
+
+}  // namespace pier

@@ -1,0 +1,145 @@
+// Works through a plan by SYNs of which nothing is remembered: sends at a rate, recognises answers by
+// themselves, and asks again, later, what has not answered.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/clock.h"
+#include "scan/engine.h"
+#include "scan/host_state.h"
+#include "scan/interrupt.h"
+#include "scan/plan.h"
+#include "scan/rate_signals.h"
+#include "scan/result.h"
+#include "scan/result_desk.h"
+#include "scan/rtt.h"
+#include "scan/syn_checks.h"
+#include "scan/syn_pace.h"
+#include "scan/syn_rate.h"
+#include "scan/syn_wire.h"
+#include "scan/verdict.h"
+
+namespace pier {
+
+// Of each pair four bytes and a bit are kept, the time of its last probe and whether it has answered, and of
+// no more than kMostAtOnce pairs: larger plans are worked through in parts of that size, 66 MB. Beside that,
+// each host with an open port costs some hundred bytes, and each other one that answers a bit or a few bytes.
+class SynEngine {
+ public:
+  static constexpr std::uint64_t kMostAtOnce = 1U << 24;
+  static constexpr std::uint64_t kDefaultRate = 10'000;
+  static constexpr unsigned kMostRounds = 10;
+
+  // All must outlive it; `interrupt` and `signals` may be null. Of the limits, the window and the journal
+  // count for nothing, and a rate must be there. The plan asks TCP ports only.
+  SynEngine(const ProbePlan& plan, SynWire& wire, const ScanLimits& limits, ScanObserver& observer,
+            Interrupt* interrupt, RateSignals* signals);
+
+  // Rounds over all that has not answered. With limits.retries as many as that says; without, at least two,
+  // one more when nothing at all has answered, and otherwise more as long as the last one found something, at
+  // most kMostRounds; from the third on at half the rate.
+  ScanEnd run();
+
+  [[nodiscard]] const ScanStats& stats() const { return stats_; }
+  // Why the end was ScanEnd::failed.
+  [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  enum class Purpose : std::uint8_t { ask, check, canary };
+  // syn_engine.cc: time and sending.
+  [[nodiscard]] std::optional<ScanEnd> work_part();
+  [[nodiscard]] std::optional<ScanEnd> turn();
+  [[nodiscard]] bool part_is_over(TimePoint when);
+  void begin_part();
+  void begin_round(TimePoint when);
+  void send(TimePoint when);
+  [[nodiscard]] bool send_one(TimePoint when);
+  [[nodiscard]] bool send_canary(TimePoint when);
+  [[nodiscard]] bool send_check(TimePoint when);
+  [[nodiscard]] bool send_pair(TimePoint when);
+  void put(Purpose purpose, std::uint64_t what, const IpAddress& address, std::uint16_t port,
+           std::size_t lane);
+  [[nodiscard]] Duration patience() const;
+  [[nodiscard]] Deadline wait_until(TimePoint when) const;
+  void follow_rate(TimePoint when);
+  [[nodiscard]] bool worth_another() const;
+
+  // syn_engine_settle.cc: what comes in. Each is false when the observer wants no more.
+  [[nodiscard]] bool settle_answers();
+  [[nodiscard]] bool settle(const SynAnswer& answer);
+  [[nodiscard]] bool settle_pair(std::uint64_t at, const SynAnswer& answer);
+  [[nodiscard]] bool settle_canary(std::uint64_t key, const SynAnswer* answer);
+  [[nodiscard]] bool settle_faults();
+  [[nodiscard]] bool settle_silent();
+  [[nodiscard]] bool settle_broken();
+  [[nodiscard]] bool expire(TimePoint when);
+  [[nodiscard]] bool report(const Pair& pair, PortResult result);
+  [[nodiscard]] bool mark_up(std::uint64_t host);
+  void ask_canaries(HostState& host, TimePoint when);
+  void settle_check(bool lost, TimePoint sent, TimePoint when);
+  void count_drops(TimePoint when);
+  void note_limit();
+
+  // Of the pairs of the part, by their place in it.
+  [[nodiscard]] bool is_answered(std::uint64_t at) const { return (answered_[at / 64] >> at % 64 & 1) != 0; }
+  [[nodiscard]] unsigned tries_of(std::uint64_t at) const;
+  [[nodiscard]] TimePoint sent_at(std::uint64_t at, TimePoint when) const;
+
+  const ProbePlan& plan_;
+  SynWire& wire_;
+  ScanLimits limits_;
+  ScanObserver& observer_;
+  Interrupt* interrupt_;
+  RateSignals* signals_;
+  ScanStats stats_;
+  ResultDesk desk_;
+  std::optional<Error> failure_;
+  TimePoint started_ = now();
+  TimePoint next_tick_ = started_;
+
+  SynRate rate_;
+  SynPace pace_;
+  SynChecks checks_;
+  RttEstimator rtt_;  // of all
+  unsigned until_check_ = 0;
+  TimePoint next_check_ = TimePoint::min();
+  TimePoint next_look_ = TimePoint::min();  // at drops and trouble
+  TimePoint resume_at_ = TimePoint::min();  // after a full transmit queue
+  bool limit_told_ = false;
+  std::uint64_t dropped_ = 0;  // answers, perhaps, that this host had no room for
+
+  std::uint64_t part_ = 0;  // the first pair of the part
+  std::uint64_t part_size_ = 0;
+  unsigned round_ = 0;        // from 1
+  std::uint64_t cursor_ = 0;  // place of the next pair in the round
+  bool round_sent_ = false;
+  TimePoint last_sent_ = TimePoint::min();   // a probe of a pair
+  TimePoint not_before_ = TimePoint::min();  // the next pair
+  std::uint64_t found_ = 0;                  // answers to a probe of this round
+  std::uint64_t left_ = 0;                   // pairs of the part without a verdict
+  std::vector<std::uint64_t> answered_;
+  std::vector<std::uint32_t> sent_;  // in microseconds, modulo 2^32
+
+  struct Canary {
+    HostState* host = nullptr;
+    std::uint16_t port = 0;
+    unsigned tries = 0;
+    TimePoint due;  // to be sent, or given up
+  };
+  std::unordered_map<std::uint64_t, Canary> canaries_;  // by host and port
+  std::deque<std::uint64_t> canary_queue_;              // to be sent
+  TimePoint next_canary_ = TimePoint::min();            // when to look at those that were
+  std::unordered_map<std::uint64_t, HostState> hosts_;  // with an open port, by index
+  HostState others_;                                    // stands for each without
+  std::vector<std::uint64_t> up_bits_;    // hosts that answered: a bit each, where that is little
+  std::unordered_set<std::uint64_t> up_;  // or else
+  std::vector<SynAnswer> answers_;
+  std::vector<SynFault> faults_;
+};
+
+}  // namespace pier

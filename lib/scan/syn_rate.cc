@@ -1,0 +1,156 @@
+#include "scan/syn_rate.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pier {
+namespace {
+
+// So many checks make a finding, and say whether a cut has helped; fewer when all of the last were lost.
+constexpr unsigned kChecks = 64;
+constexpr unsigned kChecksOfTrial = 96;
+constexpr unsigned kAllLost = 16;
+constexpr unsigned kChecksToDouble = 16;
+constexpr double kTooMuchToDouble = 0.25;
+constexpr Duration kLongestDoubling = std::chrono::milliseconds(200);
+// More than the weather's share, and than what chance makes of it (three standard deviations), is too much.
+constexpr double kTooMuch = 0.2;
+constexpr double kTooMuchWhenLimited = 0.05;
+constexpr double kLeastWeather = 0.02;
+constexpr double kLeastShare = 0.1;
+constexpr double kBelow = 0.95;       // of the rate that was answered
+constexpr double kMuchFaster = 1.05;  // until something is lost
+constexpr double kFaster = 1.01;
+constexpr Duration kBetweenFaster = std::chrono::milliseconds(250);
+// A finding tells of the weather by this weight.
+constexpr double kWeatherWeight = 0.125;
+constexpr double kAlmostAll = 0.85;
+constexpr unsigned kMostCuts = 3;  // in a row
+// After so many cuts in a row that did not help there is no other.
+constexpr unsigned kMostFutile = 4;
+constexpr std::size_t kMostStretches = 4096;
+
+}  // namespace
+
+SynRate::SynRate(double wanted, TimePoint when)
+    : wanted_(std::max(wanted, 1.0)),
+      rate_(std::min(wanted_, kFirstRate)),
+      doubled_(when),
+      faster_(when),
+      since_(when) {}
+
+void SynRate::want(double rate, TimePoint when) {
+  wanted_ = std::max(rate, 1.0);
+  // Who asks for more wants to see it tried.
+  starting_ = true;
+  limited_ = trying_ = false;
+  doubled_ = when;
+  set(rate_);
+}
+
+void SynRate::set(double rate) {
+  rate_ = std::clamp(rate, std::min(kSlowest, wanted_), wanted_);
+}
+
+void SynRate::restart(TimePoint when) {
+  since_ = when;
+  asked_ = lost_ = in_a_row_ = 0;
+}
+
+// Each rate is judged by checks of its own, as far as there are any.
+void SynRate::tick(TimePoint when) {
+  if (!starting_ || rate_ >= wanted_) return;
+  const bool much = lost_ > (weather_ + kTooMuchToDouble) * asked_;
+  const bool well = asked_ >= kChecksToDouble && !much;
+  const Duration waited = when - doubled_;
+  if (waited < kDoubling || (asked_ > 0 && !well && waited < kLongestDoubling)) return;
+  if (much) return;
+  doubled_ = when;
+  set(rate_ * 2);
+  restart(when);
+}
+
+void SynRate::check(bool lost, TimePoint sent, TimePoint when) {
+  if (sent < since_) return;
+  ++asked_;
+  if (lost) ++lost_;
+  in_a_row_ = lost ? in_a_row_ + 1 : 0;
+  const bool all_lost = (!trying_ || cut_loss_ > kAlmostAll) && in_a_row_ >= kAllLost && weather_ < 0.5;
+  if (all_lost || asked_ >= (trying_ ? kChecksOfTrial : kChecks)) judge(when);
+}
+
+void SynRate::judge(TimePoint when) {
+  const double asked = asked_;
+  const double loss = lost_ / asked;
+  if (trying_) {
+    // What is left of it if there is a limit, by what came through before; if there is none, it is as before.
+    const double by_limit = std::max(0.0, 1 - cut_rate_ * (1 - cut_loss_) / rate_);
+    trying_ = false;
+    // Of a few that were answered by chance, nothing can be foretold.
+    const bool told = cut_loss_ <= kAlmostAll;
+    if (told && loss > (by_limit + cut_loss_) / 2) return go_back(loss, when);
+    if (told || loss <= kAlmostAll) {
+      limited_ = true;
+      futile_ = 0;
+    }
+  }
+  const double weather = std::max(weather_, kLeastWeather);
+  const double chance = 3 * std::sqrt(weather * (1 - weather) / asked);
+  const double much = weather_ + (limited_ ? kTooMuchWhenLimited : kTooMuch) + chance;
+  if (futile_ < kMostFutile && loss > much) return cut(loss, when);
+  cuts_ = 0;
+  // At a limit, what it takes is no weather.
+  if (!limited_ || loss < weather_) weather_ += kWeatherWeight * (loss - weather_);
+  if (lost_ == 0 && clean_.size() < kMostStretches) {
+    if (!clean_.empty() && clean_.back().to == since_)
+      clean_.back().to = when;
+    else
+      clean_.push_back({since_, when});
+  }
+  if (limited_ && lost_ > 1) near_ = true;
+  if (limited_ && lost_ <= 1 && when >= faster_ + kBetweenFaster) {
+    faster_ = when;
+    set(rate_ * (near_ ? kFaster : kMuchFaster));
+  }
+  restart(when);
+}
+
+void SynRate::go_back(double loss, TimePoint when) {
+  ++futile_;
+  cuts_ = 0;
+  weather_ = std::max(weather_, std::min(loss, cut_loss_));
+  limited_ = false;
+  starting_ = true;
+  doubled_ = when;
+  set(cut_rate_);
+  restart(when);
+}
+
+void SynRate::cut(double loss, TimePoint when) {
+  near_ = limited_;
+  starting_ = false;
+  trying_ = true;
+  // Who answers nobody any more, at no rate, has another reason.
+  if (cuts_++ == 0) first_cut_ = rate_;
+  if (cuts_ > kMostCuts) {
+    futile_ = kMostFutile;
+    trying_ = false;
+    cuts_ = 0;
+    set(first_cut_);
+    return restart(when);
+  }
+  cut_rate_ = rate_;
+  cut_loss_ = loss;
+  // Rather too slow than still above a limit: what is left of the loss then tells whether there is one.
+  const double chance = 2 * std::sqrt(loss * (1 - loss) / asked_);
+  const double answered = (1 - loss - chance) / (1 - std::min(weather_, 0.9));
+  set(rate_ * kBelow * std::max(answered, kLeastShare));
+  restart(when);
+}
+
+bool SynRate::was_clean(TimePoint sent) const {
+  const auto after = std::ranges::upper_bound(clean_, sent, {}, &Stretch::from);
+  return after != clean_.begin() && sent < std::prev(after)->to;
+}
+
+}  // namespace pier

@@ -1,0 +1,305 @@
+#include "scan/syn_engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+#include <thread>
+
+namespace pier {
+namespace {
+
+using Kind = SynReply::Kind;
+using namespace std::chrono_literals;
+
+ProbePlan plan_of(const std::string& first, const std::string& last, const std::string& ports,
+                  Shard shard = {}) {
+  const IpAddress from = *IpAddress::parse(first);
+  const TargetSet targets(
+      AddressSet({{from.family(), 0, to_number(from), to_number(*IpAddress::parse(last))}}), {});
+  return *ProbePlan::make(targets, *parse_port_set(ports, {}), 7, shard);
+}
+
+// A network that answers at once, as far as it answers.
+class FakeWire : public SynWire {
+ public:
+  using Answer = std::function<std::optional<Kind>(const SynProbe& probe)>;
+  explicit FakeWire(Answer answer) : answer_(std::move(answer)) {}
+
+  std::size_t lanes() const override { return lanes_; }
+  std::size_t room() const override { return 64 - queued_.size(); }
+  void queue(const SynProbe& probe, std::vector<SynFault>& faults) override {
+    if (fault(probe)) return faults.push_back({probe.tag, ENETUNREACH});
+    queued_.push_back(probe);
+  }
+  bool flush(std::vector<SynFault>&) override {
+    if (full_ > 0 && full_-- > 0) return false;
+    for (const SynProbe& probe : queued_) {
+      ++sent_;
+      ++tries_[{probe.address, probe.port}];
+      const auto kind = answer_(probe);
+      if (!kind) continue;
+      for (int i = 0; i < copies_; ++i)
+        answers_.push_back(
+            {.kind = *kind,
+             .address = probe.address,
+             .port = probe.port,
+             .lane = probe.lane,
+             .icmp = *kind == Kind::icmp ? std::optional(IcmpError{.type = 3, .code = 13}) : std::nullopt,
+             .at = now()});
+    }
+    queued_.clear();
+    return true;
+  }
+  std::optional<Error> trouble() override {
+    return trouble_after_ > 0 && sent_ >= trouble_after_ ? trouble_ : std::nullopt;
+  }
+  void take(std::vector<SynAnswer>& answers) override {
+    answers.insert(answers.end(), answers_.begin(), answers_.end());
+    answers_.clear();
+  }
+  std::uint64_t take_drops() override { return std::exchange(drops_, 0); }
+  bool wait(const Deadline& until) override {
+    if (answers_.empty() && until.at() && *until.at() > now()) std::this_thread::sleep_until(*until.at());
+    return false;
+  }
+
+  std::function<bool(const SynProbe&)> fault = [](const SynProbe&) { return false; };
+  std::size_t lanes_ = 8;
+  int copies_ = 1;
+  int full_ = 0;  // flushes that find the queue full
+  std::uint64_t drops_ = 0;
+  std::uint64_t sent_ = 0;
+  std::uint64_t trouble_after_ = 0;
+  std::optional<Error> trouble_ = Error{ErrorKind::local, "interface", "eth0", 0, "is down"};
+  std::map<std::pair<IpAddress, std::uint16_t>, unsigned> tries_;
+
+ private:
+  Answer answer_;
+  std::vector<SynProbe> queued_;
+  std::vector<SynAnswer> answers_;
+};
+
+struct Results : ScanObserver {
+  bool result(const PortResult& result) override {
+    all.push_back(result);
+    return wanted;
+  }
+  void note(std::string_view line) override { notes.emplace_back(line); }
+  std::set<std::uint16_t> ports(PortState state) const {
+    std::set<std::uint16_t> ports;
+    for (const PortResult& r : all)
+      if (r.state == state) ports.insert(r.port);
+    return ports;
+  }
+  std::vector<PortResult> all;
+  std::vector<std::string> notes;
+  bool wanted = true;
+};
+
+ScanLimits fast() {
+  return {.rate = 1'000'000, .timeout = 30ms};
+}
+
+struct Scan {
+  Scan(const ProbePlan& plan, FakeWire& wire, const ScanLimits& limits = fast())
+      : engine(plan, wire, limits, results, nullptr, nullptr), end(engine.run()) {}
+  Results results;
+  SynEngine engine;
+  ScanEnd end;
+  const ScanStats& stats() const { return engine.stats(); }
+};
+
+TEST(SynEngine, TellsEachPairOnce) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-1000");
+  FakeWire wire([](const SynProbe& probe) -> std::optional<Kind> {
+    if (probe.port % 100 == 0) return Kind::syn_ack;
+    if (probe.port % 100 == 1) return Kind::icmp;
+    return Kind::reset;
+  });
+  wire.copies_ = 3;  // a network that repeats packets
+  const Scan scan(plan, wire);
+  EXPECT_EQ(scan.end, ScanEnd::complete);
+  EXPECT_EQ(scan.results.all.size(), 1000U);
+  EXPECT_EQ(scan.results.ports(PortState::open),
+            (std::set<std::uint16_t>{100, 200, 300, 400, 500, 600, 700, 800, 900, 1000}));
+  EXPECT_EQ(scan.results.ports(PortState::filtered).size(), 10U);
+  EXPECT_EQ(scan.results.ports(PortState::closed).size(), 980U);
+  EXPECT_EQ(scan.stats().probes, 1000U);
+  EXPECT_EQ(scan.stats().answers, 1000U);
+  EXPECT_EQ(scan.stats().hosts_up, 1U);
+  for (const PortResult& result : scan.results.all) {
+    EXPECT_TRUE(result.rtt && *result.rtt < 1s);
+    if (result.state == PortState::filtered) {
+      EXPECT_EQ(result.reason, "icmp 3/13 (administratively prohibited)");
+    }
+  }
+}
+
+TEST(SynEngine, SilentPairsAreAskedAgainFromOtherPorts) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-200");
+  std::map<std::uint16_t, std::set<std::size_t>> lanes;
+  FakeWire wire([&](const SynProbe& probe) -> std::optional<Kind> {
+    if (probe.port <= 100) lanes[probe.port].insert(probe.lane);
+    return std::nullopt;
+  });
+  ScanLimits limits = fast();
+  limits.retries = 3;
+  const Scan scan(plan, wire, limits);
+  EXPECT_EQ(scan.results.ports(PortState::filtered).size(), 200U);
+  EXPECT_EQ(scan.stats().probes, 800U);
+  EXPECT_EQ(scan.stats().retries, 600U);
+  EXPECT_EQ(scan.stats().silent, 200U);
+  EXPECT_EQ(scan.stats().least_tries, 4U);
+  for (const auto& [port, used] : lanes) EXPECT_EQ(used.size(), 4U);
+  for (const PortResult& result : scan.results.all) {
+    EXPECT_EQ(result.tries, 4U);
+    EXPECT_EQ(result.reason, "no answer");
+    EXPECT_FALSE(result.rtt);
+  }
+}
+
+TEST(SynEngine, GoesOnAsLongAsARoundFindsSomething) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-100");
+  std::map<std::uint16_t, unsigned> asked;
+  FakeWire wire([&](const SynProbe& probe) -> std::optional<Kind> {
+    // Port 1 is silent for good, 2 answers the second probe, 3 the third; all others the first.
+    if (probe.lane == 7) return std::nullopt;
+    const unsigned tries = ++asked[probe.port];
+    if (probe.port == 1 || tries < (probe.port <= 3 ? probe.port : 1U)) return std::nullopt;
+    return Kind::reset;
+  });
+  const Scan scan(plan, wire);
+  EXPECT_EQ(scan.results.ports(PortState::filtered), std::set<std::uint16_t>{1});
+  EXPECT_EQ(asked[1], 4U) << "one more than the last round that found something";
+  EXPECT_EQ(scan.stats().late_answers, 2U);
+  EXPECT_EQ(scan.stats().answers_at[1], 1U);
+  EXPECT_EQ(scan.stats().answers_at[2], 1U);
+}
+
+TEST(SynEngine, ByOneSourcePortTheSameIsFound) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-65535");
+  std::minstd_rand chance(3);
+  FakeWire wire([&](const SynProbe& probe) -> std::optional<Kind> {
+    if (chance() % 10 == 0) return std::nullopt;
+    return probe.port % 10'000 == 1 ? Kind::syn_ack : Kind::reset;
+  });
+  wire.lanes_ = 1;
+  const Scan scan(plan, wire);
+  EXPECT_EQ(scan.stats().count(PortState::open), 7U);
+  EXPECT_EQ(scan.stats().count(PortState::closed) + scan.stats().count(PortState::filtered), 65535U - 7);
+  EXPECT_EQ(scan.stats().suspects, 0U);
+}
+
+TEST(SynEngine, LossIsEstimatedAndMadeUpFor) {
+  const ProbePlan plan = plan_of("192.0.2.0", "192.0.2.255", "1-100");
+  std::minstd_rand chance(5);
+  FakeWire wire([&](const SynProbe& probe) -> std::optional<Kind> {
+    if (chance() % 100 < 20 || probe.port <= 50) return std::nullopt;
+    return Kind::reset;
+  });
+  const Scan scan(plan, wire);
+  EXPECT_GE(scan.stats().count(PortState::closed), 256U * 50 * 999 / 1000);
+  ASSERT_TRUE(scan.stats().estimated_loss());
+  EXPECT_NEAR(*scan.stats().estimated_loss(), 0.2, 0.05);
+  EXPECT_LT(*scan.stats().estimated_missed(), 0.01);
+}
+
+TEST(SynEngine, AHostThatAnswersOnCanariesIsSuspect) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.2", "22,80");
+  FakeWire wire([](const SynProbe& probe) -> std::optional<Kind> {
+    const bool tarpit = probe.address == *IpAddress::parse("192.0.2.1");
+    return tarpit || probe.port == 22 ? Kind::syn_ack : Kind::reset;
+  });
+  const Scan scan(plan, wire);
+  EXPECT_EQ(scan.results.ports(PortState::suspect), (std::set<std::uint16_t>{22, 80}));
+  EXPECT_EQ(scan.results.ports(PortState::open), (std::set<std::uint16_t>{22}));
+  EXPECT_EQ(scan.stats().suspects, 1U);
+}
+
+TEST(SynEngine, WhatDoesNotLeaveThisHostIsAnError) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.2", "22,80");
+  FakeWire wire([](const SynProbe&) { return Kind::reset; });
+  wire.fault = [](const SynProbe& probe) { return probe.address == *IpAddress::parse("192.0.2.2"); };
+  const Scan scan(plan, wire);
+  EXPECT_EQ(scan.stats().count(PortState::error), 2U);
+  EXPECT_EQ(scan.stats().count(PortState::closed), 2U);
+  EXPECT_EQ(scan.end, ScanEnd::complete);
+}
+
+TEST(SynEngine, AFullQueueLosesNothing) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-500");
+  FakeWire wire([](const SynProbe&) { return Kind::reset; });
+  wire.full_ = 20;
+  const Scan scan(plan, wire);
+  EXPECT_EQ(scan.stats().count(PortState::closed), 500U);
+  EXPECT_EQ(scan.stats().probes, 500U);
+}
+
+TEST(SynEngine, AnInterfaceThatGoesLeavesErrorsAndNothingFiltered) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-60000");
+  FakeWire wire([](const SynProbe&) -> std::optional<Kind> { return std::nullopt; });
+  wire.trouble_after_ = 100;
+  const Scan scan(plan, wire);
+  EXPECT_EQ(scan.end, ScanEnd::failed);
+  EXPECT_EQ(scan.engine.failure()->message(), "interface eth0: is down");
+  EXPECT_EQ(scan.stats().count(PortState::error), 60000U);
+  EXPECT_EQ(scan.stats().count(PortState::filtered), 0U);
+}
+
+TEST(SynEngine, WhatTheRingDropsCountsAsLossAndIsTold) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-1000");
+  FakeWire wire([](const SynProbe& probe) -> std::optional<Kind> {
+    return probe.port > 500 ? std::optional(Kind::reset) : std::nullopt;
+  });
+  wire.drops_ = 10;
+  const Scan scan(plan, wire);
+  ASSERT_FALSE(scan.results.notes.empty());
+  EXPECT_TRUE(scan.results.notes[0].starts_with("this host cannot take in all answers"))
+      << scan.results.notes[0];
+  EXPECT_GE(scan.stats().checks_lost, 10U);
+}
+
+TEST(SynEngine, ShardsAskTheirPairsOnly) {
+  std::set<std::uint16_t> all;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-1000", {i, 3});
+    FakeWire wire([](const SynProbe&) { return Kind::reset; });
+    const Scan scan(plan, wire);
+    for (const std::uint16_t port : scan.results.ports(PortState::closed))
+      EXPECT_TRUE(all.insert(port).second);
+  }
+  EXPECT_EQ(all.size(), 1000U);
+}
+
+TEST(SynEngine, EndsAtTheDeadlineAndWhenNobodyWantsToKnow) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-60000");
+  FakeWire wire([](const SynProbe&) -> std::optional<Kind> { return Kind::reset; });
+  ScanLimits limits = fast();
+  limits.rate = 100;
+  limits.deadline = Deadline(now() + 50ms);
+  EXPECT_EQ(Scan(plan, wire, limits).end, ScanEnd::deadline);
+  Results nobody;
+  nobody.wanted = false;
+  EXPECT_EQ(SynEngine(plan, wire, fast(), nobody, nullptr, nullptr).run(), ScanEnd::unwanted);
+}
+
+TEST(ProbePlan, IndexOfIsTheInverseOfAt) {
+  for (const std::uint64_t shards : {1U, 3U}) {
+    const ProbePlan plan = plan_of("2001:db8::5", "2001:db8::64", "22,80,8000-8100", {shards, shards});
+    for (std::uint64_t i = 0; i < plan.size(); ++i) {
+      const Pair pair = plan.at(i);
+      EXPECT_EQ(plan.index_of(pair.address, pair.port, pair.protocol), i);
+    }
+    EXPECT_FALSE(plan.index_of(*IpAddress::parse("2001:db8::4"), 80, PortProtocol::tcp));
+    EXPECT_FALSE(plan.index_of(*IpAddress::parse("2001:db8::5"), 81, PortProtocol::tcp));
+    EXPECT_FALSE(plan.index_of(*IpAddress::parse("2001:db8::5"), 80, PortProtocol::udp));
+  }
+}
+
+}  // namespace
+}  // namespace pier
