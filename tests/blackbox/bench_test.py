@@ -140,6 +140,15 @@ class Serve(Bench):
         self.assertEqual(self.row(out, "A broker", "ncat --broker")[0], "not installed")
 
 
+class Nc(Bench):
+    def test_starts_and_transfers_are_timed(self):
+        code, out = self.bench("nc", "--quick", "--runs", 2, "--rounds", 1, "--size", "1M")
+        self.assertEqual(code, 0, out)
+        self.assertRegex(self.row(out, "Start", "an open port")[0], r"^\d+ / \d+$")
+        for way in ("file → net → null", "file → net → file", "pipe → net → pipe"):
+            self.assert_measured(out, way, "pier-nc")
+
+
 class Soak(Bench):
     def test_nothing_is_left_of_good_and_bad_clients(self):
         code, out = self.bench("soak", "--seconds", 5, "--threads", 4)

@@ -5,7 +5,7 @@ check says what is right of ours.
 import typing
 
 from harness import CLOSED, DEVNULL, PIPE
-from nc_rows import HOST, alone, client, server
+from nc_rows import HOST, alone, client, http, server, socks5
 from nc_stage import Row
 
 
@@ -134,7 +134,9 @@ DIFFERENCES = [
         for words, text in REFUSED_WORDS)),
     Difference("traditional netcat's options name what to use", "nc only says that they are wrong", tuple(
         (alone("traditional: " + " ".join(words), *words), fails(text)) for words, text in TRADITIONAL)),
-    Difference("its own words", "help and usage are ours", (
+    Difference("its own words", "help and usage are ours, and what is said of a proxy that breaks off", (
+        (socks5("SOCKS 5, closed", (), "192.0.2.9", b"", ("close",)), fails("connection failed, SOCKSv5 error: ")),
+        (http("HTTP, closed", (), "192.0.2.9", b"", ("close",)), fails("proxy read: ")),
         (alone("-h", "-h"), lambda o: o.code == 0 and o.err.startswith("pier-nc: ")),
     )),
 ]

@@ -58,6 +58,9 @@ class Differential(TestCase):
     def test_unix_sockets(self):
         self.group("unix")
 
+    def test_proxies(self):
+        self.group("proxies")
+
     def test_every_difference_is_there(self):
         rows = {row.name: (difference, check) for difference in DIFFERENCES for row, check in difference.rows}
         for row, theirs, ours in self.both([row for difference in DIFFERENCES for row, _ in difference.rows]):

@@ -263,4 +263,50 @@ UNIX = [
     Row("datagram client", ("-uUW1", "{path}"), (("accept",), ("recv", 0), ("send", b"re")), b"hi", "client"),
 ]
 
-GROUPS = {"usage": USAGE, "closed": CLOSED_PORTS, "client": CLIENT, "server": SERVER, "udp": UDP, "unix": UNIX}
+THROUGH = (("send", b"world"), ("close",))
+ACCEPTED5 = b"\5\0\0\1\0\0\0\0\0\0"
+
+
+def socks5(name, words, target, reply, *steps, version="-X5"):
+    """`reply` is to the request, which has 10 bytes for an IPv4 address and 7 more than the name for a name."""
+    size = {"192.0.2.9": 10, "2001:db8::9": 22}.get(target, 7 + len(target))
+    return Row(name, (*words, version, "-x", HOST + ":{port}", target, "5432"),
+               (("accept",), ("recv", 3), ("send", b"\5\0"), ("recv", size), ("send", reply), *steps), b"hello", "client")
+
+
+def socks4(name, words, target, reply, *steps):
+    return Row(name, (*words, "-X4", "-x", HOST + ":{port}", target, "5432"),
+               (("accept",), ("recv", 9), ("send", reply), *steps), b"hello", "client")
+
+
+def http(name, words, target, reply, *steps):
+    return Row(name, (*words, "-Xconnect", "-x", HOST + ":{port}", target, "5432"),
+               (("accept",), ("head",), ("send", reply), *steps), b"hello", "client")
+
+
+PROXIES = [
+    socks5("SOCKS 5", ("-v",), "192.0.2.9", ACCEPTED5, ("recv", 5), *THROUGH),
+    socks5("SOCKS 5 is the default", ("-v",), "192.0.2.9", ACCEPTED5, ("recv", 5), *THROUGH, version="-v"),
+    socks5("SOCKS 5, a name", ("-v",), "db.example", ACCEPTED5, ("recv", 5), *THROUGH),
+    socks5("SOCKS 5, IPv6", ("-v",), "2001:db8::9", ACCEPTED5, ("recv", 5), *THROUGH),
+    socks5("SOCKS 5, the peer speaks first", ("-v",), "192.0.2.9", ACCEPTED5 + b"banner", ("recv", 5), *THROUGH),
+    socks5("SOCKS 5 -N", ("-N",), "192.0.2.9", ACCEPTED5, ("eof",), *THROUGH),
+    socks5("SOCKS 5 -z", ("-zv",), "192.0.2.9", ACCEPTED5, ("eof",)),
+    socks5("SOCKS 5, refused", ("-v",), "192.0.2.9", b"\5\5\0\1\0\0\0\0\0\0", ("end",)),
+    socks5("SOCKS 5, refused in silence", (), "192.0.2.9", b"\5\5\0\1\0\0\0\0\0\0", ("end",)),
+    socks5("SOCKS 5, network unreachable", (), "192.0.2.9", b"\5\3\0\1\0\0\0\0\0\0", ("end",)),
+    socks5("SOCKS 5, host unreachable", (), "192.0.2.9", b"\5\4\0\1\0\0\0\0\0\0", ("end",)),
+    socks4("SOCKS 4", ("-v",), "192.0.2.9", b"\0\x5a\0\0\0\0\0\0", ("recv", 5), *THROUGH),
+    socks4("SOCKS 4, a name", ("-v",), "localhost", b"\0\x5a\0\0\0\0\0\0", ("recv", 5), *THROUGH),
+    socks4("SOCKS 4, rejected", (), "192.0.2.9", b"\0\x5b\0\0\0\0\0\0", ("end",)),
+    http("HTTP", ("-v",), "192.0.2.9", b"HTTP/1.0 200 Fine\r\n\r\n", ("recv", 5), *THROUGH),
+    http("HTTP, a name", ("-v",), "db.example", b"HTTP/1.1 200 Fine\r\nVia: x\r\n\r\n", ("recv", 5), *THROUGH),
+    http("HTTP, IPv6", ("-v",), "2001:db8::9", b"HTTP/1.0 200 Fine\r\n\r\n", ("recv", 5), *THROUGH),
+    http("HTTP, the peer speaks first", ("-v",), "192.0.2.9", b"HTTP/1.0 200 Fine\r\n\r\nbanner", ("recv", 5), *THROUGH),
+    http("HTTP, forbidden", ("-v",), "192.0.2.9", b"HTTP/1.0 403 Forbidden\r\n\r\n", ("end",)),
+    http("HTTP, bad gateway", (), "192.0.2.9", b"HTTP/1.1 502 Bad Gateway\r\n\r\n", ("end",)),
+    http("HTTP, wants a password", (), "192.0.2.9", b"HTTP/1.0 407 Who\r\nProxy-Authenticate: Basic realm=x\r\n\r\n",
+         ("end",)),
+]
+
+GROUPS = {"usage": USAGE, "proxies": PROXIES, "closed": CLOSED_PORTS, "client": CLIENT, "server": SERVER, "udp": UDP, "unix": UNIX}

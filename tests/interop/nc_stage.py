@@ -178,6 +178,13 @@ class Stage(contextlib.ExitStack):
         else:
             self.seen.append(recv_exactly(self.sock, size))
 
+    def do_head(self):
+        """Of an HTTP request what is asked for; the version and the fields are each one's own."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += recv_exactly(self.sock, 1)
+        self.seen.append(head.split(b"\r\n")[0].rpartition(b" ")[0])
+
     def do_eof(self):
         self.seen.append(recv_all(self.sock))
 
