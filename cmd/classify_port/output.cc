@@ -128,8 +128,11 @@ void Output::record(const PortFacts& facts, const Uses& uses) {
   if (rules_.common_use) {
     std::string list;
     for (const CommonUse* use : uses)
-      list +=
-          (list.empty() ? "" : ",") + JsonObject().text("what", use->what).text("source", use->source).str();
+      list += (list.empty() ? "" : ",") + JsonObject()
+                                              .text("what", use->what)
+                                              .text("source", use->source)
+                                              .boolean("confirmed", use->confirmed)
+                                              .str();
     record.raw("common_use", "[" + list + "]");
   }
   writer_.line(record.str());
@@ -141,7 +144,8 @@ void Output::tell_more(const PortFacts& facts, const Uses& uses) const {
     app_.detail(port + "unauthorized use: " + std::string(facts.unauthorized_use));
   if (!facts.notes.empty()) app_.detail(port + "note: " + std::string(facts.notes));
   for (const CommonUse* use : uses)
-    app_.detail(port + "often " + use->what + ", according to " + use->source);
+    app_.detail(port + "often " + use->what + (use->confirmed ? ", according to " : ", not confirmed; see ") +
+                use->source);
 }
 
 }  // namespace pier::classify_port

@@ -1,6 +1,8 @@
 #include "ports/common.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 
 namespace pier {
 namespace {
@@ -48,12 +50,37 @@ constexpr std::uint16_t kUdp[] = {
     // Databases, caches, things.
     1434, 5683, 11211, 47808};
 
+// The tiers of those lists: what belongs into the first, and what the second adds.
+constexpr std::uint16_t kTcp1[] = {21,  22,  23,  25,  53,   80,   110,  135,  139,  143,
+                                   443, 445, 993, 995, 3306, 3389, 5432, 6379, 8080, 8443};
+constexpr std::uint16_t kTcp2[] = {81,   88,   111,  389,  465,  514,  548,  554,  587,  631,
+                                   636,  873,  1080, 1433, 1521, 1723, 1883, 2049, 2222, 2375,
+                                   3000, 3128, 5000, 5060, 5222, 5672, 5900, 5985, 6000, 6443,
+                                   8000, 8008, 8081, 8888, 9000, 9090, 9092, 9100, 9200, 27017};
+constexpr std::uint16_t kUdp1[] = {53, 67, 69, 123, 137, 161, 500, 1900};
+constexpr std::uint16_t kUdp2[] = {111, 389, 443, 514, 1194, 1434, 1812, 3478, 4500, 5060, 5353, 51820};
+
+// A tier picks from the whole.
+constexpr bool is_part_of(std::span<const std::uint16_t> tier, std::span<const std::uint16_t> whole) {
+  return std::ranges::all_of(
+      tier, [whole](std::uint16_t port) { return std::ranges::find(whole, port) != whole.end(); });
+}
+static_assert(is_part_of(kTcp1, kTcp) && is_part_of(kTcp2, kTcp));
+static_assert(is_part_of(kUdp1, kUdp) && is_part_of(kUdp2, kUdp));
+
+void add_all(PortSet& set, PortProtocol protocol, std::span<const std::uint16_t> ports) {
+  for (const std::uint16_t port : ports) set.add(protocol, {port, port});
+}
+
 }  // namespace
 
-PortSet common_ports() {
+PortSet common_ports(int tier) {
   PortSet set;
-  for (const std::uint16_t port : kTcp) set.add(PortProtocol::tcp, {port, port});
-  for (const std::uint16_t port : kUdp) set.add(PortProtocol::udp, {port, port});
+  add_all(set, PortProtocol::tcp, tier < kCommonTiers ? std::span<const std::uint16_t>(kTcp1) : kTcp);
+  add_all(set, PortProtocol::udp, tier < kCommonTiers ? std::span<const std::uint16_t>(kUdp1) : kUdp);
+  if (tier != 2) return set;
+  add_all(set, PortProtocol::tcp, kTcp2);
+  add_all(set, PortProtocol::udp, kUdp2);
   return set;
 }
 

@@ -10,7 +10,8 @@ constexpr PortProtocols kTcp = PortProtocol::tcp;
 constexpr PortProtocols kUdp = PortProtocol::udp;
 
 // Add yours here, by ascending port, with the maker's own document: what a product says of itself, not what a
-// list of ports says about it. Uses that the registry itself names are left out.
+// list of ports says about it, and `true` once you have read it there. Uses that the registry itself names
+// are left out.
 constexpr std::array kUses{
     CommonUse{81, kTcp, "Nginx Proxy Manager", "Nginx Proxy Manager: Full Setup Instructions"},
     CommonUse{1880, kTcp, "Node-RED", "Node-RED: Running Node-RED locally"},
@@ -36,7 +37,7 @@ constexpr std::array kUses{
     CommonUse{5601, kTcp, "Kibana", "Elastic: Configure Kibana, server.port"},
     CommonUse{5901, kTcp, "VNC screen 1", "TigerVNC: Xvnc manual page"},
     CommonUse{6432, kTcp, "PgBouncer", "PgBouncer: Configuration, listen_port"},
-    CommonUse{6443, kTcp, "Kubernetes API server", "Kubernetes: Ports and Protocols"},
+    CommonUse{6443, kTcp, "Kubernetes API server", "Kubernetes: Ports and Protocols", true},
     CommonUse{6650, kTcp, "Apache Pulsar broker", "Apache Pulsar: Broker configuration"},
     CommonUse{6881, kTcp | kUdp, "BitTorrent", "BitTorrent: BEP 3"},
     CommonUse{7000, kTcp, "Cassandra between nodes", "Apache Cassandra: cassandra.yaml, storage_port"},
@@ -78,9 +79,10 @@ constexpr std::array kUses{
     CommonUse{9090, kTcp, "Prometheus", "Prometheus: Getting started"},
     CommonUse{9090, kTcp, "Cockpit", "Cockpit: TCP Port and Address"},
     CommonUse{9091, kTcp, "Prometheus Pushgateway", "Prometheus: Pushgateway"},
-    CommonUse{9092, kTcp, "Apache Kafka", "Apache Kafka: Broker Configs, listeners"},
+    CommonUse{9092, kTcp, "Apache Kafka", "Apache Kafka: Broker Configs, listeners", true},
     CommonUse{9093, kTcp, "Prometheus Alertmanager", "Prometheus: Alertmanager"},
-    CommonUse{9093, kTcp, "Apache Kafka KRaft controller", "Apache Kafka: server.properties, listeners"},
+    CommonUse{9093, kTcp, "Apache Kafka KRaft controller", "Apache Kafka: server.properties, listeners",
+              true},
     CommonUse{9100, kTcp, "Prometheus node exporter", "Prometheus: Monitoring Linux host metrics"},
     CommonUse{9200, kTcp, "Elasticsearch and OpenSearch HTTP", "Elastic: Elasticsearch, Networking"},
     CommonUse{9229, kTcp, "Node.js inspector", "Node.js: Debugging Node.js"},
@@ -89,10 +91,10 @@ constexpr std::array kUses{
     CommonUse{9443, kTcp, "Portainer", "Portainer: Install Portainer CE with Docker"},
     CommonUse{9870, kTcp, "Hadoop HDFS NameNode", "Apache Hadoop: hdfs-default.xml"},
     CommonUse{10000, kTcp, "Webmin", "Webmin: Installation"},
-    CommonUse{10250, kTcp, "Kubernetes kubelet API", "Kubernetes: Ports and Protocols"},
+    CommonUse{10250, kTcp, "Kubernetes kubelet API", "Kubernetes: Ports and Protocols", true},
     CommonUse{10256, kTcp, "Kubernetes kube-proxy health", "Kubernetes: Ports and Protocols"},
-    CommonUse{10257, kTcp, "Kubernetes controller manager", "Kubernetes: Ports and Protocols"},
-    CommonUse{10259, kTcp, "Kubernetes scheduler", "Kubernetes: Ports and Protocols"},
+    CommonUse{10257, kTcp, "Kubernetes controller manager", "Kubernetes: Ports and Protocols", true},
+    CommonUse{10259, kTcp, "Kubernetes scheduler", "Kubernetes: Ports and Protocols", true},
     CommonUse{11434, kTcp, "Ollama", "Ollama: FAQ"},
     CommonUse{15672, kTcp, "RabbitMQ management", "RabbitMQ: Networking, Ports"},
     CommonUse{16686, kTcp, "Jaeger UI", "Jaeger: Deployment"},

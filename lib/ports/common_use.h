@@ -17,6 +17,9 @@ struct CommonUse {
   PortProtocols protocols;
   char what[44];    // "Kubernetes API server"
   char source[56];  // whose document, and its title
+  // The document was read and says so. Where not, `source` is where to look it up, and this the defaults'
+  // common reputation.
+  bool confirmed = false;
 };
 
 // All rows, by ascending port.

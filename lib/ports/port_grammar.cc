@@ -13,6 +13,13 @@ namespace {
 constexpr std::string_view kFits =
     "not a port, a range (1-5), a class (well-known, registered, dynamic), common, or a service name";
 
+// "common", or "common-1" and "common-2" for its shorter tiers; 0 for any other text.
+int common_tier(std::string_view text) {
+  if (text == "common") return kCommonTiers;
+  if (text == "common-1") return 1;
+  return text == "common-2" ? 2 : 0;
+}
+
 bool is_range_text(std::string_view text) {
   return text.find_first_not_of("0123456789-") == std::string_view::npos;
 }
@@ -133,8 +140,8 @@ class Parser {
       put(item, item.protocols, range);
       return {};
     }
-    if (item.ports == "common") {
-      const PortSet common = common_ports();
+    if (const int tier = common_tier(item.ports); tier > 0) {
+      const PortSet common = common_ports(tier);
       for (const PortProtocol protocol : kPortProtocols)
         if (item.protocols.contains(protocol))
           for (const PortRange range : common.ranges(protocol)) put(item, protocol, range);

@@ -74,6 +74,8 @@ VERSIONS = {
     "openssl": (["openssl", "version"], r"^OpenSSL (\S+)"),
     "nmap": (["nmap", "--version"], r"^Nmap version (\S+)"),
     "pnscan": (["pnscan", "-V"], r"version (\S+)"),
+    "lsof": (["lsof", "-v"], r"revision: (\S+)"),
+    "ss": (["ss", "-V"], r"iproute2-(\S+)"),
     "cp": (["cp", "--version"], r"\) (\S+)$"),
     "strace": (["strace", "--version"], r"version (\S+)"),
 }

@@ -350,7 +350,9 @@ class Records(TestCase):
     def test_common_use_comes_with_its_source(self):
         _, (_, port, _) = self.records("6443/tcp", "--common-use")
         self.assertEqual(port["common_use"],
-                         [{"what": "Kubernetes API server", "source": "Kubernetes: Ports and Protocols"}])
+                         [{"what": "Kubernetes API server", "source": "Kubernetes: Ports and Protocols", "confirmed": True}])
+        _, (_, port, _) = self.records("51820/udp", "--common-use")
+        self.assertIs(port["common_use"][0]["confirmed"], False)
 
     def test_compressed_records_have_both_ends(self):
         _, (_, first, second, third, _) = self.records("6000-6063/tcp", "--compress")

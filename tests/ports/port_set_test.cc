@@ -60,6 +60,16 @@ TEST(PortSet, CommonIsOneHundredAndTwentyPorts) {
     EXPECT_TRUE(common_ports().contains(kTcp, port)) << port;
 }
 
+TEST(PortSet, CommonHasTiersEachWithTheOneBeforeIt) {
+  EXPECT_EQ(tcp("common-1").size(), 20U);
+  EXPECT_EQ(tcp("common-2").size(), 60U);
+  EXPECT_EQ(tcp("common-2,common-1"), tcp("common-2"));
+  EXPECT_EQ(tcp("common,common-2"), tcp("common"));
+  EXPECT_EQ(common_ports(1).size(kUdp), 8U);
+  EXPECT_EQ(common_ports(2).size(kUdp), 20U);
+  EXPECT_EQ(refusal("common-4").find("common-4") == std::string::npos, false);
+}
+
 TEST(PortSet, WhatIsLeftOutIsLeftOutWhereverItStands) {
   EXPECT_EQ(tcp("20-25,!22"), (Ports{20, 21, 23, 24, 25}));
   EXPECT_EQ(tcp("!22,20-25"), (Ports{20, 21, 23, 24, 25}));
