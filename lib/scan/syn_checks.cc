@@ -28,6 +28,7 @@ void SynChecks::add(std::uint64_t index, const IpAddress& address, std::uint16_t
                                 .rtt = {},
                                 .not_before = when + kBetweenClosed,
                                 .waiting = false,
+                                .serial = 0,
                                 .sent = {}};
   if (rtt) kept.rtt.sample(*rtt);
   places_[index] = place;
@@ -43,34 +44,31 @@ std::optional<SynChecks::Check> SynChecks::next(TimePoint when) {
     port.waiting = true;
     port.sent = when;
     port.not_before = when + (port.open ? kBetweenOpen : kBetweenClosed);
-    waiting_.push_back({when + port.rtt.timeout(kLeastTimeout, timeout_, 0), place, when});
+    port.serial = first_serial_ + waiting_.size();
+    waiting_.push_back({when + port.rtt.timeout(kLeastTimeout, timeout_, 0), place, when, false});
     return Check{port.address, port.number};
   }
   return std::nullopt;
 }
 
-std::optional<TimePoint> SynChecks::answered(std::uint64_t index, TimePoint at) {
+void SynChecks::answered(std::uint64_t index, TimePoint at) {
   const auto found = places_.find(index);
-  if (found == places_.end()) return std::nullopt;
+  if (found == places_.end()) return;
   Port& port = ports_[found->second];
-  if (!port.waiting || at < port.sent) return std::nullopt;
+  if (!port.waiting || at < port.sent) return;
   port.waiting = false;
   port.rtt.sample(at - port.sent);
-  return port.sent;
+  waiting_[port.serial - first_serial_].answered = true;
 }
 
-std::optional<TimePoint> SynChecks::take_lost(TimePoint when) {
-  while (!waiting_.empty()) {
-    const Waiting waiting = waiting_.front();
-    Port& port = ports_[waiting.place];
-    const bool over = !port.waiting || port.sent != waiting.sent;
-    if (!over && when < waiting.until) return std::nullopt;
-    waiting_.pop_front();
-    if (over) continue;
-    port.waiting = false;
-    return waiting.sent;
-  }
-  return std::nullopt;
+std::optional<SynChecks::Outcome> SynChecks::take_outcome(TimePoint when) {
+  if (waiting_.empty()) return std::nullopt;
+  const Waiting first = waiting_.front();
+  if (!first.answered && when < first.until) return std::nullopt;
+  waiting_.pop_front();
+  ++first_serial_;
+  if (!first.answered) ports_[first.place].waiting = false;
+  return Outcome{!first.answered, first.sent};
 }
 
 std::optional<TimePoint> SynChecks::next_end() const {

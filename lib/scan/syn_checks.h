@@ -32,11 +32,18 @@ class SynChecks {
   };
   // One to ask now, which counts as sent; nullopt when none may be.
   [[nodiscard]] std::optional<Check> next(TimePoint when);
-  // An answer of the pair. When its check was sent, if one is under way.
-  [[nodiscard]] std::optional<TimePoint> answered(std::uint64_t index, TimePoint at);
-  // A check whose time is over, or nullopt: when it was sent.
-  [[nodiscard]] std::optional<TimePoint> take_lost(TimePoint when);
-  // When take_lost() may have one; nullopt while no check is under way.
+  // An answer of the pair, which may be to its check.
+  void answered(std::uint64_t index, TimePoint at);
+
+  struct Outcome {
+    bool lost = false;
+    TimePoint sent;
+  };
+  // How the next check ended, in the order in which they were sent: answers are known at once and losses only
+  // after a while, and whoever judged by what is known would see no loss. nullopt while it has not ended.
+  [[nodiscard]] std::optional<Outcome> take_outcome(TimePoint when);
+  [[nodiscard]] bool under_way() const { return !waiting_.empty(); }
+  // When take_outcome() has one at the latest; nullopt while no check is under way.
   [[nodiscard]] std::optional<TimePoint> next_end() const;
 
  private:
@@ -49,18 +56,21 @@ class SynChecks {
     RttEstimator rtt;
     TimePoint not_before;
     bool waiting = false;
+    std::uint64_t serial = 0;  // of its check
     TimePoint sent;
   };
   struct Waiting {
     TimePoint until;
     std::size_t place;
     TimePoint sent;
+    bool answered = false;
   };
 
   Duration timeout_;
   std::vector<Port> ports_;
   std::unordered_map<std::uint64_t, std::size_t> places_;  // by index
   std::deque<Waiting> waiting_;                            // in the order of sending
+  std::uint64_t first_serial_ = 0;                         // of waiting_
   std::uint64_t seen_ = 0;
   std::minstd_rand chance_{1};
 };

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/number.h"
 
@@ -12,6 +13,7 @@ namespace {
 // What loses a packet, a burst, a busy queue, a radio, seldom lasts longer.
 constexpr Duration kBetweenRounds = std::chrono::milliseconds(300);
 constexpr unsigned kFastRounds = 2;
+constexpr double kMissedIsFew = 0.0005;
 // A check for so many probes; more where the network has a limit, to stay below it.
 constexpr unsigned kProbesPerCheck = 32;
 constexpr unsigned kProbesPerCheckWhenLimited = 16;
@@ -103,7 +105,10 @@ bool SynEngine::part_is_over(TimePoint when) {
 bool SynEngine::worth_another() const {
   if (limits_.retries || round_ >= kMostRounds) return false;
   if (stats_.answers == 0) return round_ <= kFastRounds;
-  return found_ > 0;
+  if (found_ == 0) return false;
+  // The loss of each probe, as often as there were probes, is what is still missed.
+  const auto loss = stats_.estimated_loss();
+  return !loss || std::pow(*loss, round_) > kMissedIsFew || found_ * 1000 > stats_.answers;
 }
 
 // How long an answer is waited for: of one host that has answered, by its round-trip time. Where there are
@@ -151,10 +156,10 @@ std::optional<ScanEnd> SynEngine::turn() {
 }
 
 void SynEngine::follow_rate(TimePoint when) {
-  rate_.tick(when);
-  // What is still silent then may be so because of the rate.
-  pace_.set_rate(round_ > kFastRounds ? std::max(rate_.rate() / 2, std::min(rate_.rate(), 100.0))
-                                      : rate_.rate());
+  rate_.tick(when, checks_.under_way());
+  // What is still silent then may be so because of the rate; at a limit, it is slow enough.
+  const bool slower = round_ > kFastRounds && !rate_.limited();
+  pace_.set_rate(slower ? std::max(rate_.rate() / 2, std::min(rate_.rate(), 100.0)) : rate_.rate());
   if (rate_.limited() && !limit_told_) note_limit();
 }
 

@@ -41,8 +41,9 @@ class SynEngine {
             Interrupt* interrupt, RateSignals* signals);
 
   // Rounds over all that has not answered. With limits.retries as many as that says; without, at least two,
-  // one more when nothing at all has answered, and otherwise more as long as the last one found something, at
-  // most kMostRounds; from the third on at half the rate.
+  // one more when nothing at all has answered, and otherwise more as long as the last one found something and
+  // more than a few are likely to be missed yet, at most kMostRounds; from the third on at half the rate, but
+  // for that of a limit.
   ScanEnd run();
 
   [[nodiscard]] const ScanStats& stats() const { return stats_; }
@@ -81,7 +82,6 @@ class SynEngine {
   [[nodiscard]] bool report(const Pair& pair, PortResult result);
   [[nodiscard]] bool mark_up(std::uint64_t host);
   void ask_canaries(HostState& host, TimePoint when);
-  void settle_check(bool lost, TimePoint sent, TimePoint when);
   void count_drops(TimePoint when);
   void note_limit();
 

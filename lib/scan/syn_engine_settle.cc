@@ -49,8 +49,7 @@ bool SynEngine::settle(const SynAnswer& answer) {
     if (const auto host = plan_.targets().addresses().index_of(answer.address))
       if (!settle_canary(canary_key(static_cast<std::uint64_t>(*host), answer.port), &answer)) return false;
   if (!index) return true;
-  if (to_check)
-    if (const auto sent = checks_.answered(*index, answer.at)) settle_check(false, *sent, answer.at);
+  if (to_check) checks_.answered(*index, answer.at);
   if (*index < part_ || *index - part_ >= part_size_ || is_answered(*index - part_)) return true;
   return settle_pair(*index - part_, answer);
 }
@@ -142,7 +141,10 @@ bool SynEngine::settle_canary(std::uint64_t key, const SynAnswer* answer) {
 }
 
 bool SynEngine::expire(TimePoint when) {
-  while (const auto sent = checks_.take_lost(when)) settle_check(true, *sent, when);
+  while (const auto check = checks_.take_outcome(when)) {
+    if (check->lost) ++stats_.checks_lost;
+    rate_.check(check->lost, check->sent, when);
+  }
   if (canaries_.empty() || when < next_canary_) return true;
   next_canary_ = TimePoint::max();
   std::vector<std::uint64_t> over;
@@ -158,11 +160,6 @@ bool SynEngine::expire(TimePoint when) {
     }
   }
   return std::ranges::all_of(over, [&](std::uint64_t key) { return settle_canary(key, nullptr); });
-}
-
-void SynEngine::settle_check(bool lost, TimePoint sent, TimePoint when) {
-  if (lost) ++stats_.checks_lost;
-  rate_.check(lost, sent, when);
 }
 
 // What this host had no room for was sent in vain, as what the network loses.

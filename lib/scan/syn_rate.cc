@@ -28,7 +28,6 @@ constexpr double kAlmostAll = 0.85;
 constexpr unsigned kMostCuts = 3;  // in a row
 // After so many cuts in a row that did not help there is no other.
 constexpr unsigned kMostFutile = 4;
-constexpr std::size_t kMostStretches = 4096;
 
 }  // namespace
 
@@ -58,12 +57,12 @@ void SynRate::restart(TimePoint when) {
 }
 
 // Each rate is judged by checks of its own, as far as there are any.
-void SynRate::tick(TimePoint when) {
+void SynRate::tick(TimePoint when, bool checking) {
   if (!starting_ || rate_ >= wanted_) return;
   const bool much = lost_ > (weather_ + kTooMuchToDouble) * asked_;
   const bool well = asked_ >= kChecksToDouble && !much;
   const Duration waited = when - doubled_;
-  if (waited < kDoubling || (asked_ > 0 && !well && waited < kLongestDoubling)) return;
+  if (waited < kDoubling || ((asked_ > 0 || checking) && !well && waited < kLongestDoubling)) return;
   if (much) return;
   doubled_ = when;
   set(rate_ * 2);
@@ -101,12 +100,6 @@ void SynRate::judge(TimePoint when) {
   cuts_ = 0;
   // At a limit, what it takes is no weather.
   if (!limited_ || loss < weather_) weather_ += kWeatherWeight * (loss - weather_);
-  if (lost_ == 0 && clean_.size() < kMostStretches) {
-    if (!clean_.empty() && clean_.back().to == since_)
-      clean_.back().to = when;
-    else
-      clean_.push_back({since_, when});
-  }
   if (limited_ && lost_ > 1) near_ = true;
   if (limited_ && lost_ <= 1 && when >= faster_ + kBetweenFaster) {
     faster_ = when;
@@ -146,11 +139,6 @@ void SynRate::cut(double loss, TimePoint when) {
   const double answered = (1 - loss - chance) / (1 - std::min(weather_, 0.9));
   set(rate_ * kBelow * std::max(answered, kLeastShare));
   restart(when);
-}
-
-bool SynRate::was_clean(TimePoint sent) const {
-  const auto after = std::ranges::upper_bound(clean_, sent, {}, &Stretch::from);
-  return after != clean_.begin() && sent < std::prev(after)->to;
 }
 
 }  // namespace pier

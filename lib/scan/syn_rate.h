@@ -1,9 +1,6 @@
 // How fast a scan without windows may go: as fast as was asked for, until that loses packets.
 #pragma once
 
-#include <cstddef>
-#include <vector>
-
 #include "base/clock.h"
 
 namespace pier {
@@ -30,13 +27,10 @@ class SynRate {
   // Whether the network, and not the user, sets it.
   [[nodiscard]] bool limited() const { return limited_; }
 
-  // Time passes.
-  void tick(TimePoint when);
+  // Time passes. `checking`: the end of some checks is not known yet.
+  void tick(TimePoint when, bool checking);
   // The end of a check that was sent at `sent`.
   void check(bool lost, TimePoint sent, TimePoint when);
-
-  // Whether what was sent then went at a rate at which, by enough checks, nothing was lost.
-  [[nodiscard]] bool was_clean(TimePoint sent) const;
 
  private:
   void judge(TimePoint when);
@@ -63,11 +57,6 @@ class SynRate {
   unsigned lost_ = 0;
   unsigned in_a_row_ = 0;
   unsigned futile_ = 0;  // cuts that did not help, in a row
-  struct Stretch {
-    TimePoint from;
-    TimePoint to;
-  };
-  std::vector<Stretch> clean_;  // ascending, apart
 };
 
 }  // namespace pier

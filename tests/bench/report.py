@@ -73,6 +73,8 @@ VERSIONS = {
     "iperf3": (["iperf3", "--version"], r"^iperf (\S+)"),
     "openssl": (["openssl", "version"], r"^OpenSSL (\S+)"),
     "nmap": (["nmap", "--version"], r"^Nmap version (\S+)"),
+    "masscan": (["masscan", "--version"], r"version (\S+)"),
+    "zmap": (["zmap", "--version"], r"^zmap (\S+)"),
     "pnscan": (["pnscan", "-V"], r"version (\S+)"),
     "lsof": (["lsof", "-v"], r"revision: (\S+)"),
     "ss": (["ss", "-V"], r"iproute2-(\S+)"),

@@ -32,7 +32,7 @@ PIER_WAIT = Contender("pier --syn, 300 ms wait", SYN + " --probe-timeout 300ms",
 MASSCAN = Contender("masscan, 1 s wait", "masscan --rate 400000 --wait 1 -p{ports} {target} --interface eth0 "
                     "--adapter-ip {source} --router-mac {mac} -oL -", of_masscan)
 ZMAP = Contender("zmap, 2 s cool-down", "zmap -q -v 0 -r 400000 -c 2 -p {first} -i eth0 -G {mac} -S {source} -b /dev/null "
-                 "-O csv -f saddr,sport -o - {target}", of_zmap)
+                 "-O csv -f saddr,sport --output-filter=success=1&&repeat=0 -o - {target}", of_zmap)
 NMAP_T4 = Contender("nmap -sS -T4", "nmap -n -Pn -sS -T4 -p {ports} -oG - {target}", of_nmap)
 NMAP_FAST = Contender("nmap -sS --min-rate 100000", "nmap -n -Pn -sS --min-rate 100000 --max-retries 3 -p {ports} -oG - {target}",
                       of_nmap)
