@@ -75,7 +75,8 @@ Destination::Reached Destination::reach(std::uint16_t port) {
   plan.source = source_;
   if (!source_ && !options_.unix_domain) plan.source_port = options_.source_port;
   plan.options = options_.socket;
-  plan.deadline = Deadline::after(options_.timeout);
+  // With 0 nc gives up at the first silence, and not before it has connected.
+  if (options_.timeout != Duration::zero()) plan.deadline = Deadline::after(options_.timeout);
   RaceResult result;
   {
     const Race race(loop_, std::move(plan), [&](RaceResult ended) {

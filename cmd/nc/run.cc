@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <csignal>
-
 #include "out/writer.h"
 #include "stream/fd_kind.h"
 
@@ -33,6 +31,7 @@ RelayRules rules_of(const Options& options) {
   rules.crlf = options.crlf;
   rules.idle_timeout = options.timeout;
   rules.idle_is_end = true;
+  rules.output_may_go = true;
   rules.quit_after_input = options.quit;
   rules.most_reads = options.packets;
   // nc's client goes on sending to a peer that has ended its side, and its server does not.
@@ -55,8 +54,7 @@ int fail(const Error& error, const Voice& voice) {
 }
 
 int end_of(const RelayResult& result, const Voice& voice) {
-  if (result.output_closed) return 128 + SIGPIPE;
-  // A time that was given with -q or -w is no failure.
+  // Neither is a failure: a time that was given with -q or -w, nor an output whose reader has enough.
   if (!result.error || result.error->kind == ErrorKind::deadline) return 0;
   return fail(*result.error, voice);
 }

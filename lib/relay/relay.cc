@@ -224,8 +224,11 @@ void Relay::end_output() {
 
 void Relay::abandon_output() {
   output_gone_ = true;
-  rules_.receive = false;
   output_watch_.cancel();
+  if (rules_.other_party)
+    rules_.receive = false;
+  else
+    net_ended_ = true;
   settle();
 }
 
@@ -410,7 +413,7 @@ RelayResult Relay::result() const {
 
 void Relay::finish_output_failed(int code) {
   if (finished_) return;
-  if (rules_.other_party && (code == EPIPE || code == ECONNRESET)) {
+  if ((rules_.other_party || rules_.output_may_go) && (code == EPIPE || code == ECONNRESET)) {
     abandon_output();
   } else if (code == EPIPE || code == ECONNRESET) {
     output_closed_ = true;
@@ -436,6 +439,7 @@ void Relay::finish(std::optional<Error> error, bool reset) {
   up_pace_.timer.cancel();
   down_pace_.timer.cancel();
   if (error && error->kind == ErrorKind::deadline && rules_.receive) down_.drain();
+  if (output_gone_ && rules_.output_may_go) net_.discard_input();
   if (reset) net_.abort();
   if (reset && rules_.other_party) local_.abort();
   RelayResult ended = result();

@@ -50,6 +50,8 @@ struct RelayRules {
   // Bytes a second that may be taken from I, and as many from N; at least 1.
   std::optional<std::uint64_t> rate_limit;
   std::optional<Duration> idle_timeout;  // no byte either way for so long ends it
+  // O's reader may go: no more is then received, as if N had ended, and I goes on. Nothing is reset.
+  bool output_may_go = false;
   bool idle_is_end = false;  // and well: no error, and our side is closed in order rather than reset
   std::optional<Duration> quit_after_input;  // so long after I's end is sent, all is over
   // All is over with so many reads of N, each of at most kCountedRead bytes; at least 1.

@@ -7,6 +7,7 @@ import struct
 import subprocess
 
 import harness
+import proxies
 from harness import DEVNULL, Spawn, TestCase, binary, recv_all, run
 
 
@@ -106,6 +107,20 @@ class Nc(TestCase):
         self.assertEqual(self.on_terminal(words, [(b"key: ", b"secret\r")])[0], 0)
         words[0] = "-Szw1"
         self.assertEqual(self.on_terminal(words, [(b"key: ", b"another\r")])[0], 1)
+
+    def test_asks_for_the_password_of_a_proxy(self):
+        for keeps_open in (True, False):
+            proxy = proxies.Http(self, names={"far.example": "127.0.0.1"}, password="me:secret")
+            proxy.keep = keeps_open
+            far = self.raw_listener()
+            words = ["-z", "-Xconnect", "-P", "me", "-x", f"127.0.0.1:{proxy.port}", "far.example", self.port(far)]
+            prompt = b"Proxy password for me@127.0.0.1: "
+            self.assertEqual(self.on_terminal(words, [(prompt, b"secret\r")]), (0, prompt + b"\r\n"))
+            self.assertEqual(proxy.asked, [f"far.example:{self.port(far)}"])
+            code, shown = self.on_terminal(words, [(prompt, b"wrong\r")])
+            self.assertEqual(code, 1)
+            self.assertIn(b'Proxy error: "HTTP/1.1 407 Who are you"', shown)
+            self.assertEqual(len(proxy.asked), 1)
 
     def test_ctrl_c_at_the_prompt_ends_it(self):
         code, shown = self.on_terminal(["-S", "127.0.0.1", "1"], [(b"key: ", b"sec\x03")])

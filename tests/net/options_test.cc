@@ -38,6 +38,25 @@ TEST(Options, NothingAskedForIsNoCall) {
   EXPECT_TRUE(recorder.steps.empty());
 }
 
+TEST(Options, OfWhatMayBeReceivedAndSent) {
+  for (const int domain : {AF_INET, AF_INET6}) {
+    const Fd fd = open_socket(Transport::udp, domain).value();
+    ASSERT_TRUE(set_options(fd, Transport::udp, domain, {.least_ttl = 9, .broadcast = true}));
+    EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_BROADCAST), 1);
+    EXPECT_EQ(domain == AF_INET ? option_of(fd, IPPROTO_IP, IP_MINTTL)
+                                : option_of(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT),
+              9);
+  }
+}
+
+TEST(Options, AKeyThatIsTooLongIsRefused) {
+  const Fd fd = open_socket(Transport::tcp, AF_INET).value();
+  const auto set = set_options(fd, Transport::tcp, AF_INET, {.md5_key = std::string(81, 'k')});
+  ASSERT_FALSE(set);
+  EXPECT_EQ(set.error().kind, ErrorKind::local);
+  EXPECT_NE(set.error().message().find("80 bytes"), std::string::npos);
+}
+
 TEST(Options, EachIsSetAndTold) {
   const SocketOptions options{.send_buffer = 65536,
                               .receive_buffer = 32768,

@@ -73,6 +73,59 @@ TEST_F(RelayTest, Row1And2InputEndsFirstThenThePeerAnswersAndEnds) {
   EXPECT_FALSE(result.peer_closed_first);
 }
 
+TEST_F(RelayTest, ItEndsSoLongAfterTheInputWhateverThePeerDoes) {
+  connect(make_tcp_pair());
+  put(input_.second, "question");
+  input_.second.reset();
+  put(peer_, "early");
+  const TimePoint begun = now();
+  RelayRules rules;
+  rules.quit_after_input = std::chrono::milliseconds(50);
+  const RelayResult result = run(rules);
+  EXPECT_FALSE(result.error) << result.error->message();
+  EXPECT_GE(now() - begun, std::chrono::milliseconds(50));
+  EXPECT_EQ(take_all(output_.first), "early");
+  EXPECT_EQ(take_all(peer_), "question");
+}
+
+TEST_F(RelayTest, ASilenceMayBeAGoodEnd) {
+  connect(make_tcp_pair());
+  put(peer_, "early");
+  RelayRules rules;
+  rules.idle_timeout = std::chrono::milliseconds(50);
+  rules.idle_is_end = true;
+  const RelayResult result = run(rules);
+  EXPECT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(take_all(output_.first), "early");
+  char byte = 0;
+  EXPECT_EQ(::read(peer_.get(), &byte, 1), 0) << "an end in order, and no reset";
+}
+
+TEST_F(RelayTest, WhereTheReaderMayGoTheInputGoesOn) {
+  connect(make_tcp_pair());
+  output_.first.reset();
+  put(peer_, "unread");
+  put(input_.second, "question");
+  input_.second.reset();
+  RelayRules rules;
+  rules.output_may_go = true;
+  rules.keep_input = true;
+  const RelayResult result = run(rules);
+  EXPECT_FALSE(result.error) << result.error->message();
+  EXPECT_FALSE(result.output_closed);
+  EXPECT_EQ(take_all(peer_), "question");
+}
+
+TEST_F(RelayTest, ItEndsWithTheLastOfTheReadsThatWereAskedFor) {
+  connect(make_tcp_pair());
+  put(peer_, std::string(Relay::kCountedRead, 'a') + "b");
+  RelayRules rules;
+  rules.most_reads = 1;
+  const RelayResult result = run(rules);
+  EXPECT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(take_all(output_.first), std::string(Relay::kCountedRead, 'a'));
+}
+
 TEST_F(RelayTest, Row3PeerEndsFirstAndWhatTheInputHasIsStillSent) {
   connect(make_tcp_pair());
   put(input_.second, std::string(60'000, 'x'));
