@@ -137,7 +137,7 @@ void ScanEngine::send(Question question) {
 Deadline ScanEngine::wait_until() const {
   // What was too early for the last look is waited for, even where its time has come since.
   const TimePoint when = looked_at_;
-  if (more_to_send_ || !unasked_.empty()) return Deadline(when);
+  if (more_to_send_) return Deadline(when);
   std::optional<TimePoint> until = limits_.deadline.at();
   const auto sooner = [&](TimePoint at) { until = until ? std::min(*until, at) : at; };
   if (limits_.tick) sooner(next_tick_);

@@ -164,7 +164,7 @@ class ScanEngine {
   std::minstd_rand chance_{1};
   Window window_;
   LossWatch loss_;             // over all hosts
-  bool more_to_send_ = false;  // a burst ended before the questions did
+  bool more_to_send_ = false;  // a burst or a round of verdicts ended before the questions did
   TimePoint looked_at_{};      // when send_burst() last looked for a question
   unsigned stuck_ = 0;         // shortages in a row with nothing in flight
   TimePoint resume_at_ = TimePoint::min();

@@ -130,6 +130,7 @@ bool ScanEngine::settle_unasked() {
               : judge_datagram({});
     if (!report(question, judgement, std::nullopt)) return false;
   }
+  if (!unasked_.empty()) more_to_send_ = true;  // there was no room for more of them
   unasked_.clear();
   return true;
 }

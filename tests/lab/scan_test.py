@@ -99,6 +99,50 @@ class LocalFaults(ScanLabTestCase):
         self.assertEqual(done.code, 0)
 
 
+class Midway(ScanLabTestCase):
+    """What changes while a scan is under way."""
+
+    def start(self, *words):
+        program = self.spawn(self.a.command(["pier-scan", "--json", "--all-states", "--rate", "5000", *words, self.b.ip4]))
+        program.wait_out_size(100_000)  # some 500 ports are told
+        return program
+
+    def told(self, program):
+        done = program.wait()
+        records = [json.loads(line) for line in done.lines]
+        ports = [r for r in records if r["type"] == "port"]
+        self.assertEqual(len({r["port"] for r in ports}), len(ports), "a port is told once")
+        return ports, records[-1], done
+
+    def test_the_interface_goes_down(self):
+        self.serve(self.b, self.b.ip4, 1)
+        program = self.start("-p", "1-20000")
+        self.a.ip("link", "set", "eth0", "down")
+        ports, summary, done = self.told(program)
+        self.assertEqual(len(ports), 20000)
+        self.assertEqual((summary["complete"], summary["given_up"]), (False, [self.b.ip4]), done.err)
+        self.assertEqual(summary["closed"] + summary["open"] + summary["error"], 20000)
+        self.assertGreater(summary["error"], 1000)
+        self.assertIn("no route from this host", done.err)
+
+    def test_a_signal_ends_it_with_what_is_known(self):
+        program = self.start("-p", "1-60000")
+        program.signal(2)
+        ports, summary, done = self.told(program)
+        self.assertEqual(done.code, 130, done.err)
+        self.assertEqual((summary["complete"], summary["closed"]), (False, len(ports)))
+        self.assertLess(len(ports), 60000)
+
+    def test_a_limit_of_syns_makes_it_slow_not_wrong(self):
+        is_open = {self.serve(self.b, self.b.ip4, port) for port in range(100, 3000, 100)}
+        self.b.nft("add table inet limits\nadd chain inet limits incoming { type filter hook input priority 0; }\n"
+                   "add rule inet limits incoming tcp flags syn / syn,ack limit rate over 1000/second burst 100 packets drop\n")
+        records, summary, code = self.scan("-p", "1-3000", self.b.ip4)
+        self.assertEqual({r["port"] for r in records if r["state"] == "open"}, is_open)
+        self.assertEqual((summary["complete"], summary["closed"], code), (True, 3000 - len(is_open), 0))
+        self.assertGreater(summary["estimated_loss"], 0)
+
+
 class Lossy(ScanLabTestCase):
     def test_retries_find_what_a_lossy_network_hides(self):
         """Every second SYN is dropped: each port needs about two probes, and the estimate says so."""

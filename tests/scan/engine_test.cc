@@ -10,6 +10,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <stdexcept>
 
 namespace pier {
 namespace {
@@ -45,7 +46,8 @@ class FakeProber final : public Prober {
   }
   [[nodiscard]] std::size_t in_flight() const override { return ends_.size(); }
   // Lets half of them end, the rest stay in flight.
-  bool collect(const Deadline&, std::vector<ProbeEnd>& ended) override {
+  bool collect(const Deadline& until, std::vector<ProbeEnd>& ended) override {
+    if (ends_.empty() && until.never()) throw std::logic_error("it would wait for nothing, for ever");
     const auto half = static_cast<std::ptrdiff_t>((ends_.size() + 1) / 2);
     // Those for which there was no room are known first.
     std::ranges::stable_sort(ends_, {}, [](const ProbeEnd& e) { return e.judgement.kind != Kind::shortage; });
@@ -218,6 +220,16 @@ TEST(Engine, SilenceAloneIsAskedThreeTimesAndSilenceBesideAnswersTwice) {
     EXPECT_EQ(engine.run(), ScanEnd::complete);
     EXPECT_EQ(keep.results.at(3).tries, beside ? 2U : 3U);
   }
+}
+
+TEST(Engine, ManySilentPortsAreAllToldAtTheEnd) {
+  FakeProber prober;
+  prober.answer = [](std::uint16_t, int) { return kSilence; };
+  Keep keep;
+  const ProbePlan plan = plan_of("1-5000");
+  ScanEngine engine(plan, prober, {}, keep, nullptr);
+  EXPECT_EQ(engine.run(), ScanEnd::complete);
+  EXPECT_EQ(engine.stats().count(PortState::filtered), 5000U);
 }
 
 TEST(Engine, AHostThatIsOpenEverywhereIsSuspect) {
