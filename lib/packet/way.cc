@@ -187,8 +187,12 @@ std::optional<MacAddress> Ways::ask_neighbour(unsigned interface, const IpAddres
 std::optional<MacAddress> Ways::neighbour(const Way& way, const IpAddress& remote) {
   const IpAddress& next = way.on_link ? remote : way.router;
   const NeighbourKey key{way.interface, next};
+  if (last_neighbour_ && last_neighbour_->first == key) return last_neighbour_->second;
   const auto known = neighbours_.find(key);
-  if (known != neighbours_.end() && known->second.address) return known->second.address;
+  if (known != neighbours_.end() && known->second.address) {
+    last_neighbour_.emplace(key, *known->second.address);
+    return known->second.address;
+  }
   if (known == neighbours_.end()) {
     if (neighbours_.size() >= kMostNeighbours) return std::nullopt;
     const auto found = ask_neighbour(way.interface, next);
@@ -218,6 +222,7 @@ void Ways::follow_changes() {
     const auto address = address_from(family, *destination);
     if (!address) return;
     const auto interface = static_cast<unsigned>(changed->ndm_ifindex);
+    last_neighbour_.reset();
     neighbours_.erase({interface, *address});
     // A link-local one may stand there with its zone.
     if (family == Family::ipv6)
@@ -225,6 +230,7 @@ void Ways::follow_changes() {
   };
   if (!changes_.changes(visit)) {
     neighbours_.clear();
+    last_neighbour_.reset();
     stale_ = true;
   }
   const TimePoint when = now();

@@ -7,7 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -94,6 +94,8 @@ class Ways {
     friend auto operator<=>(const NeighbourKey&, const NeighbourKey&) = default;
   };
   std::map<NeighbourKey, Neighbour> neighbours_;
+  // The last one found: most packets go by the same router.
+  std::optional<std::pair<NeighbourKey, MacAddress>> last_neighbour_;
   bool stale_ = false;
   TimePoint loaded_ = TimePoint::min();
 };

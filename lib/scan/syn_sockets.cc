@@ -67,8 +67,7 @@ void SynSockets::queue(const SynProbe& probe, std::vector<SynFault>& faults) {
   }
   const Flow flow{way.source, ports_.numbers()[probe.lane], probe.address, probe.port};
   SynPacket packet;
-  const auto clock = static_cast<std::uint32_t>(now().time_since_epoch() / std::chrono::milliseconds(1));
-  const std::size_t size = write_syn(packet, flow, cookie_.of(flow), clock);
+  const std::size_t size = write_syn(packet, flow, cookie_.of(flow), clock_);
   std::optional<MacAddress> next;
   if (way.ethernet) next = ways_.neighbour(way, probe.address);
   if (std::ranges::find(used_, way.interface) == used_.end()) {
@@ -85,6 +84,7 @@ void SynSockets::queue(const SynProbe& probe, std::vector<SynFault>& faults) {
 
 bool SynSockets::flush(std::vector<SynFault>& faults) {
   failures_.clear();
+  clock_ = static_cast<std::uint32_t>(now().time_since_epoch() / std::chrono::milliseconds(1));
   const bool all = sender_.flush(failures_);
   for (const PacketSender::Failure& failure : failures_) {
     const bool gone = failure.code == ENETDOWN || failure.code == ENODEV || failure.code == ENXIO;

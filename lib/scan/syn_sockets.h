@@ -61,6 +61,7 @@ class SynSockets final : public SynWire {
   std::vector<SynReceiver> receivers_;
   std::vector<PacketSender::Failure> failures_;
   std::optional<Error> trouble_;
+  std::uint32_t clock_ = 0;               // of TCP timestamps: milliseconds, as of the last flush()
   std::vector<unsigned> used_;            // interfaces that frames were sent by
   std::optional<TimePoint> stuck_since_;  // the transmit queue is full
 };
