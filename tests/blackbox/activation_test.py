@@ -3,6 +3,8 @@
 import fcntl
 import json
 import os
+import pathlib
+import re
 import signal
 import socket
 
@@ -62,7 +64,9 @@ class Activation(TestCase):
         folder = self.tmp()
         self.spawn([need_program("systemd-socket-activate"), "-l", folder / "s", "--fdname", "web", "-E", "ASAN_OPTIONS",
                     binary("pier-listen"), "-k", "--events", folder / "events", "-c", "env | grep -c LISTEN_; cat"], stdin=DEVNULL)
-        wait_until((folder / "s").exists, "its socket")
+        # Flag 0x10000 of /proc/net/unix: it listens, not only has its name.
+        wait_until(lambda: re.search(rf" 00010000 .* {folder}/s$", pathlib.Path("/proc/net/unix").read_text(), re.M),
+                   "its socket")
         for _ in range(3):
             client = self.raw_connect(str(folder / "s"), socket.AF_UNIX)
             client.sendall(b"x")
