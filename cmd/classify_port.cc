@@ -20,6 +20,7 @@ constexpr std::string_view kForms[] = {"[OPTIONS] PORT…", "[OPTIONS] [-]", "--
 constexpr Example kExamples[] = {
     {"pier classify-port 22 6443", "class, service and flags, for tcp and udp"},
     {"pier classify-port https 53/udp 8000-8010", "service names, one transport, ranges"},
+    {"pier classify-port postgre", "a name cut short, where only one begins so"},
     {"ss -Htln | awk '{print $4}' | sed 's/.*://' | pier classify-port", "ports from stdin, one a line"},
     {"pier classify-port 1-65535 --service '^mqtt|mqtt$'", "every port of a service"},
     {"pier classify-port registered --compress", "neighbours that agree as one row"},
@@ -67,6 +68,7 @@ constexpr Command kCommand{
 };
 
 struct Plan {
+  std::vector<std::string> notes;  // what was taken for what
   OutputRules output;
   std::optional<PortClass> only_class;
   std::optional<Pattern> only_service;
@@ -78,8 +80,22 @@ OutputRules output_rules_of(const Parsed& args) {
   return {.json = args.has("json"), .compress = args.has("compress"), .common_use = args.has("common-use")};
 }
 
+// A name that is mistyped or cut short is answered for where only one can be meant, and a note says which.
+// Lines of stdin are for programs to write, and are not guessed at.
+Result<PortQuery> query_of(const std::string& operand, std::vector<std::string>& notes) {
+  auto query = PortQuery::parse(operand);
+  if (query) return query;
+  const std::string meant = PortQuery::meant(operand);
+  if (meant.empty()) return query;
+  auto other = PortQuery::parse(meant);
+  if (!other) return query;
+  notes.push_back("port " + quoted(operand) + ": no such service, taken as " + meant);
+  return other;
+}
+
 Result<Plan> plan_of(const Parsed& args) {
-  Plan plan{.output = output_rules_of(args),
+  Plan plan{.notes = {},
+            .output = output_rules_of(args),
             .only_class = parse_port_class(args.text("class").value_or("")),
             .only_service = {},
             .inputs = {}};
@@ -93,7 +109,7 @@ Result<Plan> plan_of(const Parsed& args) {
       plan.inputs.emplace_back(std::nullopt);
       continue;
     }
-    auto query = PortQuery::parse(operand);
+    auto query = query_of(operand, plan.notes);
     if (!query) return std::unexpected(query.error());
     plan.inputs.emplace_back(std::move(*query));
   }
@@ -212,6 +228,7 @@ int run(App& app) {
   if (app.args.has("registry")) return print_registry(app);
   const auto plan = plan_of(app.args);
   if (!plan) return app.fail(plan.error());
+  for (const std::string& note : plan->notes) app.note("pier-classify-port: " + note);
   return Run(app, *plan)();
 }
 

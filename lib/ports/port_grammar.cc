@@ -171,8 +171,7 @@ class Parser {
 
   std::unexpected<Error> refuse_name(const Item& item) {
     if (service_without_port(item.ports)) return refuse(item, "this service is registered without a port");
-    constexpr std::string_view kWords[] = {"well-known", "registered", "dynamic", "common"};
-    std::string near(nearest(item.ports, kWords));
+    std::string near(nearest(item.ports, kPortSetWords));
     if (near.empty()) near = nearest_service(item.ports);
     if (!near.empty()) return refuse(item, "no such service: did you mean " + near);
     return refuse(item, kFits);

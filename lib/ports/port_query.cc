@@ -1,5 +1,6 @@
 #include "ports/port_query.h"
 
+#include "base/suggest.h"
 #include "ports/services.h"
 
 namespace pier {
@@ -39,6 +40,17 @@ Result<PortQuery> PortQuery::parse(std::string_view text) {
   if (!set) return std::unexpected(set.error());
   query.set_ = *std::move(set);
   return query;
+}
+
+std::string PortQuery::meant(std::string_view text) {
+  const std::size_t slash = text.rfind('/');
+  const bool suffixed =
+      slash != std::string_view::npos && parse_port_protocol(text.substr(slash + 1)).has_value();
+  const std::string_view word = suffixed ? text.substr(0, slash) : text;
+  if (!nearest(word, kPortSetWords).empty()) return {};
+  std::string name = meant_service(word);
+  if (!name.empty() && suffixed) name += text.substr(slash);
+  return name;
 }
 
 }  // namespace pier

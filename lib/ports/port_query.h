@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,10 @@ class PortQuery {
  public:
   // A usage error as parse_port_set's.
   [[nodiscard]] static Result<PortQuery> parse(std::string_view text);
+
+  // For a text that parse() refuses: the one that is surely meant, where it is a service name cut short or
+  // mistyped (meant_service), by itself or with a transport: "postgresql/tcp" for "postgre/tcp". Else empty.
+  [[nodiscard]] static std::string meant(std::string_view text);
 
   // Calls `visit(port, protocol)` for each pair: by ascending port with tcp before udp, a service in the
   // registry's order.

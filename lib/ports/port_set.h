@@ -77,6 +77,9 @@ class PortSet {
   std::array<Words, kPortProtocols.size()> words_{};  // one bit a port
 };
 
+// The words of the grammar that are no service names.
+inline constexpr std::string_view kPortSetWords[] = {"well-known", "registered", "dynamic", "common"};
+
 struct PortSetRules {
   // What an item counts for when it does not name a transport.
   PortProtocols unqualified = PortProtocol::tcp;

@@ -118,6 +118,51 @@ std::vector<std::string_view> common_names() {
   return names;
 }
 
+std::string lowered(std::string_view name) {
+  std::string all;
+  for (const char c : name) all += lower(c);
+  return all;
+}
+
+// The registry's names that begin with `typed`, which is in lower case, or may be near enough to it.
+// Measuring the distance to thousands of names takes milliseconds; most of them cannot be near.
+std::vector<std::string_view> names_near(std::string_view typed) {
+  const std::uint64_t letters = letters_of(typed);
+  std::vector<std::string_view> names = service_names();
+  std::erase_if(names, [&](std::string_view candidate) {
+    const std::size_t longer = std::max(typed.size(), candidate.size());
+    const std::size_t most = longer / 3;
+    // One edit changes the length by at most one and the set of letters by at most two: one goes, one comes.
+    const bool near = longer - std::min(typed.size(), candidate.size()) <= most &&
+                      static_cast<std::size_t>(std::popcount(letters ^ letters_of(candidate))) <= 2 * most;
+    return !near && !candidate.starts_with(typed);
+  });
+  return names;
+}
+
+// The nearest of the names offered so far.
+class Nearest {
+ public:
+  void offer(std::size_t distance, std::string_view name) {
+    if (distance > distance_ || (distance == distance_ && name == name_)) return;
+    alone_ = distance < distance_;
+    distance_ = distance;
+    name_ = name;
+  }
+  [[nodiscard]] std::size_t distance() const { return distance_; }
+  // Empty when another one is as near.
+  [[nodiscard]] std::string_view name() const { return alone_ ? name_ : std::string_view(); }
+
+ private:
+  std::size_t distance_ = SIZE_MAX;
+  std::string_view name_;
+  bool alone_ = false;
+};
+
+// How short a beginning may be, and how many letters must be right for each that is wrong.
+constexpr std::size_t kLeastBeginning = 3;
+constexpr std::size_t kRightForOneWrong = 5;
+
 }  // namespace
 
 std::vector<ServicePort> resolve_service(std::string_view name) {
@@ -142,19 +187,8 @@ std::optional<std::uint16_t> service_port(std::string_view name, std::string_vie
 }
 
 std::string nearest_service(std::string_view name) {
-  std::string typed;
-  for (const char c : name) typed += lower(c);
-  // Measuring the distance to thousands of names takes milliseconds; most of them cannot be near.
-  const std::uint64_t letters = letters_of(typed);
-  std::vector<std::string_view> names = service_names();
-  std::erase_if(names, [&](std::string_view candidate) {
-    const std::size_t longer = std::max(typed.size(), candidate.size());
-    const std::size_t most = longer / 3;
-    // One edit changes the length by at most one and the set of letters by at most two: one goes, one comes.
-    const bool near = longer - std::min(typed.size(), candidate.size()) <= most &&
-                      static_cast<std::size_t>(std::popcount(letters ^ letters_of(candidate))) <= 2 * most;
-    return !near && !candidate.starts_with(typed);
-  });
+  const std::string typed = lowered(name);
+  const std::vector<std::string_view> names = names_near(typed);
   const std::string_view best = nearest(typed, names);
   // Of names equally near, one that is commonly met is meant, and of those the one with the lower port.
   const std::vector<std::string_view> usual = common_names();
@@ -163,6 +197,33 @@ std::string nearest_service(std::string_view name) {
     return typed.size() >= 3 && to.starts_with(typed) ? 1 : edit_distance(typed, to);
   };
   return std::string(!known.empty() && distance(known) <= distance(best) ? known : best);
+}
+
+std::string meant_service(std::string_view word) {
+  const std::string typed = lowered(word);
+  if (typed.size() < kLeastBeginning || typed[0] < 'a' || typed[0] > 'z' || service_without_port(typed))
+    return {};
+  Nearest begun;    // of the names that begin with it
+  Nearest altered;  // of the others
+  std::vector<std::string_view> beginning;
+  const auto offer = [&](std::string_view name, std::string_view registered) {
+    const bool begins = name.starts_with(typed);
+    (begins ? begun : altered).offer(edit_distance(typed, name), registered);
+    if (begins && std::ranges::find(beginning, registered) == beginning.end())
+      beginning.push_back(registered);
+  };
+  for (const CustomaryName& customary : kCustomaryNames) offer(customary.typed, customary.registered);
+  for (const std::string_view name : names_near(typed)) offer(name, name);
+  if (beginning.empty()) {
+    // A slip is rarely in the first letter: sqlserver is not rsqlserver.
+    const bool near =
+        altered.distance() * kRightForOneWrong <= typed.size() && altered.name().starts_with(typed[0]);
+    return std::string(near ? altered.name() : "");
+  }
+  // "smpt" begins smpte, and is smtp with two letters swapped.
+  if (altered.distance() <= 1) return {};
+  if (beginning.size() == 1) return std::string(beginning.front());
+  return std::string(begun.distance() == 1 ? begun.name() : "");
 }
 
 std::span<const TlsService> tls_services() {

@@ -26,6 +26,11 @@ namespace pier {
 // A service name near to a mistyped one, or empty.
 [[nodiscard]] std::string nearest_service(std::string_view name);
 
+// The registered name that a word which is none surely stands for: the only one that begins with it, or the
+// one that is clearly nearest. Empty where none is, or several are as good. For questions whose answer shows
+// what was understood, never for what is connected to.
+[[nodiscard]] std::string meant_service(std::string_view word);
+
 // A service whose first bytes on the wire are a TLS handshake, and the document that says so.
 struct TlsService {
   char name[16];

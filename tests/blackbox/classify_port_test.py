@@ -441,7 +441,8 @@ class BadInput(TestCase):
 
     def test_unknown_services_get_the_nearest(self):
         self.check(["htps"], "'htps'", "did you mean https")
-        self.check(["postgrsql"], "'postgrsql'", "did you mean postgresql")
+        self.check(["smpt"], "'smpt'", "did you mean smtp")
+        self.check(["etcd"], "'etcd'", "did you mean etcd-")
         self.check(["qqqqqqqqqq"], "'qqqqqqqqqq'", "not a port")
 
     def test_unknown_transports(self):

@@ -42,6 +42,14 @@ TEST(PortQuery, AnythingElseIsAPortSet) {
   EXPECT_EQ(pairs("T:80,U:53"), "53/udp 80/tcp ");
 }
 
+TEST(PortQuery, AMistypedNameHasOneThatIsMeant) {
+  EXPECT_EQ(PortQuery::meant("postgre"), "postgresql");
+  EXPECT_EQ(PortQuery::meant("postgre/udp"), "postgresql/udp");
+  for (const char* text :
+       {"dynami", "comon", "postgre,80", "!postgre", "T:postgre", "postgre/icmp", "/tcp", ""})
+    EXPECT_EQ(PortQuery::meant(text), "") << text;
+}
+
 TEST(PortQuery, ErrorsQuoteTheText) {
   EXPECT_EQ(pairs("5-1"), "port '5-1': a backwards range: did you mean 1-5");
   EXPECT_EQ(pairs("65536"), "port '65536': not a number from 0 to 65535");

@@ -32,6 +32,25 @@ TEST(Services, AMistypedNameHasANearOne) {
   EXPECT_EQ(nearest_service("zzzzzzzzzzzz"), "");
 }
 
+TEST(Services, AWordStandsForTheOnlyNameThatItCanMean) {
+  EXPECT_EQ(meant_service("postgre"), "postgresql");
+  EXPECT_EQ(meant_service("POSTGRE"), "postgresql");
+  EXPECT_EQ(meant_service("mongo"), "mongodb");
+  EXPECT_EQ(meant_service("mysq"), "mysql") << "mysql-proxy begins so too, but is far longer";
+  EXPECT_EQ(meant_service("postgrsql"), "postgresql");
+  EXPECT_EQ(meant_service("submisions"), "submissions");
+}
+
+TEST(Services, AWordThatMayMeanSeveralNamesOrNoneStandsForNone) {
+  EXPECT_EQ(meant_service("etcd"), "") << "etcd-client, etcd-server";
+  EXPECT_EQ(meant_service("smpt"), "") << "the beginning of smpte, and smtp mistyped";
+  EXPECT_EQ(meant_service("htps"), "") << "https, ftps";
+  EXPECT_EQ(meant_service("imap9"), "") << "imap, imap3, imaps";
+  for (const char* word :
+       {"", "p", "po", "nginx", "kafka", "elastic", "sqlserver", "zzzzzzzzzzzz", "80abc", "0x50", "arp"})
+    EXPECT_EQ(meant_service(word), "") << word;
+}
+
 TEST(Services, TlsIsForWhatBeginsWithIt) {
   for (const char* name : {"https", "IMAPS", "ldaps", "submissions", "smtps", "pop3s", "ircs-u", "sips",
                            "secure-mqtt", "domain-s", "nntps", "telnets", "ftps", "amqps"})
