@@ -42,7 +42,9 @@ constexpr Flag kFlags[] = {
     {.name = "compress",
      .group = "Output",
      .brief = "one row for neighbouring ports that agree in everything"},
-    {.name = "common-use", .group = "Output", .brief = "add what is often found there, whatever is assigned"},
+    {.name = "common-use",
+     .group = "Output",
+     .brief = "add what is often found there, whatever is assigned, and by whose document"},
     kJsonFlag,
     {.name = "registry", .group = "Output", .brief = "date, source and counts of the data, then exit"},
 };

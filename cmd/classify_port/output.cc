@@ -109,9 +109,15 @@ void Output::row(const PortFacts& facts, const Uses& uses) {
                                  joined(facts.flags()),
                                  std::string(facts.description)};
   if (rules_.common_use) {
-    std::string text;
-    for (const CommonUse* use : uses) text += (text.empty() ? "" : "; ") + std::string(use->what);
-    cells.push_back(text);
+    std::string whats;
+    std::string sources;
+    for (const CommonUse* use : uses) {
+      const std::string_view between = whats.empty() ? "" : "; ";
+      whats.append(between).append(use->what);
+      sources.append(between).append(use->source).append(use->confirmed ? "" : " (unconfirmed)");
+    }
+    cells.push_back(whats);
+    cells.push_back(sources);
   }
   rows_.row(cells);
 }

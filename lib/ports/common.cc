@@ -9,7 +9,8 @@ namespace {
 
 // How a port gets in: it is the default of software that is widely run as a server, or of equipment that
 // answers on a network, so that finding it open says something. One port of each product is enough, unless
-// the second one is a different exposure. Add yours where it belongs.
+// the second one is a different exposure. Add yours where it belongs. Where ports/common_use.h has the port
+// too, the transport is one that it has there: a test compares them.
 constexpr std::uint16_t kTcp[] = {
     // Logging in and remote administration.
     22, 23, 512, 513, 830, 2222, 3389, 4899, 5900, 5901, 5985, 5986, 6000, 8291, 10000,
@@ -67,6 +68,16 @@ constexpr bool is_part_of(std::span<const std::uint16_t> tier, std::span<const s
 }
 static_assert(is_part_of(kTcp1, kTcp) && is_part_of(kTcp2, kTcp));
 static_assert(is_part_of(kUdp1, kUdp) && is_part_of(kUdp2, kUdp));
+
+// No list names a port twice, and no port is in two tiers.
+constexpr bool are_distinct(std::span<const std::uint16_t> ports,
+                            std::span<const std::uint16_t> others = {}) {
+  return std::ranges::all_of(ports, [=](std::uint16_t port) {
+    return std::ranges::count(ports, port) == 1 && std::ranges::find(others, port) == others.end();
+  });
+}
+static_assert(are_distinct(kTcp) && are_distinct(kTcp1, kTcp2) && are_distinct(kTcp2));
+static_assert(are_distinct(kUdp) && are_distinct(kUdp1, kUdp2) && are_distinct(kUdp2));
 
 void add_all(PortSet& set, PortProtocol protocol, std::span<const std::uint16_t> ports) {
   for (const std::uint16_t port : ports) set.add(protocol, {port, port});

@@ -199,9 +199,15 @@ class Rows(TestCase):
 
     def test_common_use_is_a_column_of_its_own(self):
         rows = rows_of(run([CMD, "6443/tcp", "22/tcp", "--common-use"]))
-        self.assertEqual(rows[0][3:4] + rows[0][7:], ["sun-sr-https", "Kubernetes API server"])
-        self.assertEqual(rows[1][7], "-")
+        self.assertEqual(rows[0][3:4] + rows[0][7:], ["sun-sr-https", "Kubernetes API server", "Kubernetes: Ports and Protocols"])
+        self.assertEqual(rows[1][7:], ["-", "-"])
         self.assertEqual(len(rows_of(run([CMD, "6443/tcp"]))[0]), 7)
+
+    def test_each_common_use_has_its_source(self):
+        row = rows_of(run([CMD, "3000/tcp", "--common-use"]))[0]
+        self.assertEqual(row[7].split("; "), ["Grafana", "Rails, Next.js and other dev servers"])
+        self.assertEqual(row[8].split("; "), ["Grafana: Configure Grafana, http_port (unconfirmed)",
+                                              "Rails guides: The Rails command line (unconfirmed)"])
 
     def test_common_use_does_not_make_a_port_assigned(self):
         self.assertEqual(run([CMD, "51820", "--common-use"]).code, 1)

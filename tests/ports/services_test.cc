@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "ports/common.h"
 #include "ports/common_use.h"
 
 namespace pier {
@@ -72,6 +75,16 @@ TEST(CommonUse, RowsAreInOrderAndHaveTextAndSource) {
     EXPECT_NE(use.source[0], '\0') << use.port;
     EXPECT_FALSE(use.protocols.empty()) << use.port;
   }
+}
+
+TEST(CommonUse, AgreesWithTheCommonPortsOnTheTransport) {
+  std::size_t in_both = 0;
+  common_ports().for_each([&](std::uint16_t port, PortProtocol protocol) {
+    if (std::ranges::find(common_uses(), port, &CommonUse::port) == common_uses().end()) return;
+    EXPECT_FALSE(common_uses_of(protocol, port).empty()) << port << "/" << to_string(protocol);
+    ++in_both;
+  });
+  EXPECT_GT(in_both, 30U);
 }
 
 TEST(CommonUse, IsFoundByPortAndTransport) {
