@@ -1,8 +1,21 @@
 // Sockets that a service manager has opened for us.
+#include <algorithm>
+
 #include "cmd/listen/run.h"
 #include "net/service_manager.h"
 
 namespace pier::server {
+namespace {
+
+// pier-whoami-port --free passes each port for TCP and for UDP, as tcp-43817 and udp-43817, so that a program
+// has the number whichever it serves. We serve TCP then; it goes on holding the other.
+bool is_spare(const PassedSocket& socket, const std::vector<std::string>& names) {
+  constexpr std::string_view kUdp = "udp-";
+  return socket.name.starts_with(kUdp) &&
+         std::ranges::find(names, "tcp-" + socket.name.substr(kUdp.size())) != names.end();
+}
+
+}  // namespace
 
 Result<std::optional<Listener>> take_passed_listener(std::vector<std::string>& names) {
   auto passed = take_passed_sockets();
@@ -10,6 +23,7 @@ Result<std::optional<Listener>> take_passed_listener(std::vector<std::string>& n
   if (passed->empty()) return std::nullopt;
   std::vector<Fd> sockets;
   for (PassedSocket& socket : *passed) {
+    if (is_spare(socket, names)) continue;
     sockets.push_back(std::move(socket.fd));
     names.push_back(std::move(socket.name));
   }
@@ -32,6 +46,8 @@ Endpoint endpoint_of_passed(const Listener& listener) {
 
 Result<Listener> adopt_listener(Listener passed, const ListenPlan& plan) {
   if (const auto set = passed.set_all(plan.options, plan.steps); !set) return std::unexpected(set.error());
+  if (const auto listening = passed.listen(plan.backlog, plan.steps); !listening)
+    return std::unexpected(listening.error());
   return passed;
 }
 

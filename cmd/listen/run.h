@@ -59,7 +59,7 @@ void prepare_handover(Run& run, const Plan& plan);
 [[nodiscard]] Result<std::optional<Listener>> take_passed_listener(std::vector<std::string>& names);
 // What they listen on: the first of them.
 [[nodiscard]] Endpoint endpoint_of_passed(const Listener& listener);
-// Sets the options of `plan` on them.
+// Sets the options of `plan` on them, and lets those listen that are only bound.
 [[nodiscard]] Result<Listener> adopt_listener(Listener passed, const ListenPlan& plan);
 // Opens the sockets; a taken address is told with its owner.
 [[nodiscard]] Result<Listener> open_listener(const ListenPlan& plan);

@@ -209,21 +209,37 @@ Result<Listener::Bound> open_unix(const ListenPlan& plan) {
   return bind_one(*address, plan);
 }
 
+// An option of SOL_SOCKET that is a number; -1 where it cannot be read.
+int socket_option(const Fd& fd, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd.get(), SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+bool is_listening(const Fd& fd) {
+  return socket_option(fd, SO_ACCEPTCONN) == 1;
+}
+
+// Whether the socket has an address and no peer: listen(2) is all that it lacks.
+bool is_only_bound(const Fd& fd) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (::getpeername(fd.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0 || errno != ENOTCONN)
+    return false;
+  const SocketAddress address = local_address(fd.get());
+  return address.is_ip() ? address.port() != 0 : !address.is_nameless();
+}
+
 // What a socket that was passed to us is.
 Result<Transport> transport_of_passed(const Fd& fd) {
-  const auto option = [&](int name) {
-    int value = 0;
-    socklen_t size = sizeof value;
-    return ::getsockopt(fd.get(), SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-  };
   const std::string which = "descriptor " + std::to_string(fd.get());
-  const int type = option(SO_TYPE);
+  const int type = socket_option(fd, SO_TYPE);
   if (type < 0) return system_error("passed socket", which, errno, ErrorKind::local);
-  if (type == SOCK_STREAM && option(SO_ACCEPTCONN) != 1)
+  if (type == SOCK_STREAM && !is_listening(fd) && !is_only_bound(fd))
     return fail(ErrorKind::local, "passed socket", which,
-                "it does not listen (Accept=no passes one that does)");
+                "it neither listens nor is bound to an address (Accept=no passes one that listens)");
   const bool datagram = type == SOCK_DGRAM;
-  switch (option(SO_DOMAIN)) {
+  switch (socket_option(fd, SO_DOMAIN)) {
     case AF_INET:
     case AF_INET6:
       if (type == SOCK_STREAM || datagram) return datagram ? Transport::udp : Transport::tcp;
@@ -286,6 +302,14 @@ Result<void> Listener::set_all(const SocketOptions& options, StepSink* steps) {
   for (const Bound& bound : sockets_)
     if (const auto set = set_options(bound.fd, transport_, bound.address.domain(), options, steps); !set)
       return set;
+  return {};
+}
+
+Result<void> Listener::listen(int backlog, StepSink* steps) {
+  if (is_datagram(transport_)) return {};
+  for (const Bound& bound : sockets_)
+    if (!is_listening(bound.fd))
+      if (const auto listening = listen_socket(bound.fd, backlog, steps); !listening) return listening;
   return {};
 }
 

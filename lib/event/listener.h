@@ -52,12 +52,14 @@ class Listener {
   // Unix socket file, on which nobody answers, is replaced; a file of any other kind never (EADDRINUSE).
   [[nodiscard]] static Result<Listener> open(const ListenPlan& plan);
 
-  // Sockets that somebody else has opened (a service manager): listening streams, or bound datagram sockets,
-  // of one transport. They become non-blocking. A Unix socket's file is left to who made it. ErrorKind::local
-  // for anything else.
+  // Sockets that somebody else has opened (a service manager): streams that listen, or are bound and do so at
+  // listen(), or bound datagram sockets, of one transport. They become non-blocking. A Unix socket's file is
+  // left to who made it. ErrorKind::local for anything else.
   [[nodiscard]] static Result<Listener> adopt(std::vector<Fd> sockets);
   // Sets options, as open() does before binding, on each socket.
   [[nodiscard]] Result<void> set_all(const SocketOptions& options, StepSink* steps);
+  // listen(2) on each adopted stream that does not listen yet. ErrorKind::local.
+  [[nodiscard]] Result<void> listen(int backlog, StepSink* steps);
 
   // Another listener for the same clients, for a loop of its own: TCP sockets of its own (SO_REUSEPORT),
   // among which the kernel spreads who comes, where open() made these; otherwise the same sockets once more.

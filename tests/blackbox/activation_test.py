@@ -107,6 +107,56 @@ class Activation(TestCase):
                 self.assertEqual(done.code, 2, done)
                 self.assertIn("LISTEN_FDS", done.err)
 
+    def test_what_is_only_bound_is_listened_on(self):
+        path = str(self.tmp() / "s")
+        for family, address in ((socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET6, ("::1", 0)), (socket.AF_UNIX, path)):
+            with self.subTest(family=family):
+                bound = self.enterContext(socket.socket(family))
+                bound.bind(address)
+                server = self.start([bound], "-k", "--explain", "--echo", stdin=DEVNULL)
+                server.wait_err("listen.* connections may wait(.|\\n)*listening on ")
+                client = self.raw_connect(bound.getsockname(), family)
+                client.sendall(b"x")
+                client.shutdown(socket.SHUT_WR)
+                self.assertEqual(recv_all(client), b"x")
+
+    def test_a_bound_socket_of_a_taken_address_is_an_error(self):
+        first, second = (self.enterContext(socket.socket()) for _ in range(2))
+        for sock in (first, second):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        first.bind(("127.0.0.1", 0))
+        second.bind(first.getsockname())
+        first.listen()
+        done = self.start([second], stdin=DEVNULL).wait()
+        self.assertEqual(done.code, 2, done)
+        self.assertIn(f"listen 127.0.0.1:{first.getsockname()[1]}", done.err)
+
+    def test_what_has_no_address_is_refused(self):
+        for family in (socket.AF_INET, socket.AF_UNIX):
+            done = self.start([self.enterContext(socket.socket(family))], stdin=DEVNULL).wait()
+            self.assertEqual(done.code, 2, done)
+            self.assertIn("descriptor 3: it neither listens nor is bound", done.err)
+
+    def test_transports_of_different_ports_are_refused(self):
+        sockets = [self.raw_listener(), self.raw_listener(kind=socket.SOCK_DGRAM)]
+        done = self.start(sockets, env={"LISTEN_FDNAMES": "tcp-1:udp-2"}, stdin=DEVNULL).wait()
+        self.assertEqual(done.code, 2, done)
+        self.assertIn("descriptor 4", done.err)
+
+    def test_a_free_port_of_whoami_port_is_served(self):
+        for count in (1, 2):
+            server = self.spawn(["pier-whoami-port", "--free", count, "--", binary("pier-listen"), "-k", "--echo"],
+                                stdin=DEVNULL)
+            ports = [int(p) for p in server.wait_err(r"listening on " + " and ".join([r"\[::\]:(\d+)"] * count) + r" .*\n")
+                     .groups()]
+            for port in ports:
+                client = self.raw_connect(("127.0.0.1", port))
+                client.sendall(b"x")
+                client.shutdown(socket.SHUT_WR)
+                self.assertEqual(recv_all(client), b"x")
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.wait().code, 143)
+
     def test_what_does_not_listen_is_refused(self):
         ours, theirs = socket.socketpair()
         self.addCleanup(ours.close)
