@@ -105,6 +105,7 @@ class Scene:
         door = stack.enter_context(Door())
         for address, port in self.open:
             sock = stack.enter_context(listening.socket(kind=socket.SOCK_DGRAM if case.udp else socket.SOCK_STREAM))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what the last case left in TIME_WAIT
             sock.bind((address, port))
             if not case.udp:
                 sock.listen(4096)

@@ -5,6 +5,8 @@ import socket
 
 from harness import Lab, TestCase, run
 
+NETWORK = "10.80.0.0/16"  # all of it is b, behind b as a router
+
 
 class ScanLabTestCase(TestCase):
     """What follows --json --all-states in each scan is `words`."""
@@ -32,3 +34,21 @@ class ScanLabTestCase(TestCase):
     def verdict(self, address, port=80, *words):
         [record], _, code = self.scan("-p", port, "--probe-timeout", "300ms", *words, address)
         return record["state"], record["reason"], code
+
+
+class SynTestCase(ScanLabTestCase):
+    words = ("--syn",)
+
+    def setUp(self):
+        super().setUp()
+        # Whoever is reached by frames has a MAC address that is known: one packet makes it so.
+        for address in (self.b.ip4, self.b.ip6):
+            with self.a.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.sendto(b"", (address, 9))
+
+    def route_network(self):
+        self.b.ip("route", "add", "local", NETWORK, "dev", "lo")
+        self.a.ip("route", "add", NETWORK, "via", self.b.ip4)
+
+    def spawn_syn(self, *words):
+        return self.spawn(self.a.command(["pier-scan", "--syn", *map(str, words)]))

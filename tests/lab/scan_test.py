@@ -9,28 +9,19 @@ import subprocess
 
 import harness
 from harness import run
-from scan_lab import ScanLabTestCase
+from scan_lab import ScanLabTestCase, SynTestCase
 
 
-class Answers(ScanLabTestCase):
-    def test_open_and_closed(self):
-        for address in (self.b.ip4, self.b.ip6):
-            self.serve(self.b, address, 80)
-            self.assertEqual(self.verdict(address), ("open", "syn-ack", 0))
-            self.assertEqual(self.verdict(address, 81), ("closed", "refused", 1))
+class Networks:
+    """What every kind of probe makes of a network's answers."""
 
     def test_a_black_hole_is_filtered_after_all_tries(self):
         self.b.drop("tcp dport 80")
         for address in (self.b.ip4, self.b.ip6):
             [record], summary, code = self.scan("-p", 80, "--probe-timeout", "100ms", "--retries", 2, address)
-            self.assertEqual((record["state"], record["reason"], record["tries"], code),
-                             ("filtered", "no answer", 3, 3))
+            self.assertEqual((record["state"], record["reason"], record["tries"], record["rtt_us"], code),
+                             ("filtered", "no answer", 3, None, 3))
             self.assertEqual((summary["probes"], summary["retries"]), (3, 2))
-
-    def test_a_reset_is_closed(self):
-        self.b.reject("tcp dport 80", "tcp reset")
-        for address in (self.b.ip4, self.b.ip6):
-            self.assertEqual(self.verdict(address), ("closed", "refused", 1))
 
     def test_icmp_of_every_code_is_filtered_with_the_code(self):
         # nftables' name, the code on the wire, our word for it.
@@ -59,6 +50,23 @@ class Answers(ScanLabTestCase):
                 state, reason, code = self.verdict(address, 80, "--probe-timeout", "20s")
                 self.assertEqual((state, code), ("filtered", 3))
                 self.assertIn("no neighbour answers", reason)
+
+
+class Answers(Networks, ScanLabTestCase):
+    def test_open_and_closed(self):
+        for address in (self.b.ip4, self.b.ip6):
+            self.serve(self.b, address, 80)
+            self.assertEqual(self.verdict(address), ("open", "syn-ack", 0))
+            self.assertEqual(self.verdict(address, 81), ("closed", "refused", 1))
+
+    def test_a_reset_is_closed(self):
+        self.b.reject("tcp dport 80", "tcp reset")
+        for address in (self.b.ip4, self.b.ip6):
+            self.assertEqual(self.verdict(address), ("closed", "refused", 1))
+
+
+class AnswersToSyns(Networks, SynTestCase):
+    pass
 
 
 class LocalFaults(ScanLabTestCase):

@@ -2,33 +2,11 @@
 
 import json
 import pathlib
-import socket
 import subprocess
 
 import harness
 from harness import run
-from scan_lab import ScanLabTestCase
-
-NETWORK = "10.80.0.0/16"  # all of it is b, behind b as a router
-
-
-class SynTestCase(ScanLabTestCase):
-    words = ("--syn",)
-
-    def setUp(self):
-        super().setUp()
-        # Whoever is reached by frames has a MAC address that is known: one packet makes it so.
-        for address in (self.b.ip4, self.b.ip6):
-            with self.a.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
-                sock.sendto(b"", (address, 9))
-
-    def route_network(self):
-        self.b.ip("route", "add", "local", NETWORK, "dev", "lo")
-        self.a.ip("route", "add", NETWORK, "via", self.b.ip4)
-
-    def spawn_syn(self, *words):
-        return self.spawn(self.a.command(["pier-scan", "--syn", *map(str, words)]))
-
+from scan_lab import NETWORK, SynTestCase
 
 class Answers(SynTestCase):
     def test_open_and_closed(self):
@@ -50,41 +28,6 @@ class Answers(SynTestCase):
             self.assertTrue(0 <= record["rtt_us"] < 1_000_000, record)
             self.assertEqual(record["tries"], 1)
         self.assertEqual((summary["probes"], summary["answers"], summary["hosts_up"]), (2, 2, 1))
-
-    def test_a_black_hole_is_filtered_after_all_tries(self):
-        self.b.drop("tcp dport 80")
-        for address in (self.b.ip4, self.b.ip6):
-            [record], summary, code = self.scan("-p", 80, "--probe-timeout", "100ms", "--retries", 2, address)
-            self.assertEqual((record["state"], record["reason"], record["tries"], record["rtt_us"], code),
-                             ("filtered", "no answer", 3, None, 3))
-            self.assertEqual((summary["probes"], summary["retries"]), (3, 2))
-
-    def test_icmp_of_every_code_is_filtered_with_the_code(self):
-        for kind, code, word in (("net-unreachable", 0, "network unreachable"), ("host-unreachable", 1, "host unreachable"),
-                                 ("prot-unreachable", 2, "protocol unreachable"),
-                                 ("port-unreachable", 3, "port unreachable"), ("net-prohibited", 9, "network prohibited"),
-                                 ("host-prohibited", 10, "host prohibited"),
-                                 ("admin-prohibited", 13, "administratively prohibited")):
-            with self.subTest(kind=kind):
-                self.b.reject(f"meta nfproto ipv4 tcp dport {8000 + code}", f"icmp type {kind}")
-                self.assertEqual(self.verdict(self.b.ip4, 8000 + code), ("filtered", f"icmp 3/{code} ({word})", 3))
-
-    def test_icmpv6_of_every_code_is_filtered_with_the_code(self):
-        for kind, code, word in (("no-route", 0, "no route"), ("admin-prohibited", 1, "administratively prohibited"),
-                                 ("addr-unreachable", 3, "address unreachable"),
-                                 ("port-unreachable", 4, "port unreachable")):
-            with self.subTest(kind=kind):
-                self.b.reject(f"meta nfproto ipv6 tcp dport {8000 + code}", f"icmpv6 type {kind}")
-                self.assertEqual(self.verdict(self.b.ip6, 8000 + code), ("filtered", f"icmpv6 1/{code} ({word})", 3))
-
-    def test_nobody_at_the_address_is_filtered(self):
-        for command in ("net.ipv4.neigh.eth0.retrans_time_ms=20", "net.ipv6.neigh.eth0.retrans_time_ms=20"):
-            subprocess.run(self.a.command(["sysctl", "-qw", command]), check=True)
-        for address in ("10.77.0.99", "fd77::99"):
-            with self.subTest(address=address):
-                state, reason, code = self.verdict(address, 80, "--probe-timeout", "20s")
-                self.assertEqual((state, code), ("filtered", 3))
-                self.assertIn("no neighbour answers", reason)
 
     def test_every_second_syn_lost_is_made_up_for(self):
         ports = {self.serve(self.b, self.b.ip4, 0) for _ in range(40)}
