@@ -115,7 +115,7 @@ int show_help(App& app, std::string name) {
   const std::string page = name == "pier" ? name : "pier-" + name;
   std::signal(SIGPIPE, SIG_DFL);  // an ignored signal stays ignored in what is run
   if (app.out.terminal && has_man_page(page)) ::execlp("man", "man", page.c_str(), nullptr);
-  if (name != "pier") return cannot_run(app, become(name, {"--help"}));
+  if (name != "pier") return cannot_run(app, become(name, {name == "nc" ? "-h" : "--help"}));
   std::signal(SIGPIPE, SIG_IGN);
   Writer out(STDOUT_FILENO);
   out.put(help_text(kPier, app.out.width));

@@ -89,6 +89,8 @@ struct Estimate {
 
 void print(const App& app, Writer& out, const Style& style, const std::vector<RecordedRun>& runs) {
   if (app.args.has("json")) {
+    std::uint64_t pairs = 0;
+    for (const RecordedRun& run : runs) pairs += run.pairs;
     JsonObject start("start");
     start.number("schema", 1)
         .text("program", app.command.name)
@@ -98,7 +100,8 @@ void print(const App& app, Writer& out, const Style& style, const std::vector<Re
         .text("shard", "1/1")
         .number("merged", runs.size())
         .number("hosts", runs[0].hosts)
-        .number("ports", runs[0].ports);
+        .number("ports", runs[0].ports)
+        .number("pairs", pairs);
     out.line(start.str());
   }
   TextRows rows(out, style, kRowWidths);

@@ -58,7 +58,9 @@ Result<PortLease> PortLease::open(const std::string& path) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     const auto lease = parse_lease(line);
-    if (!lease || start_time_of(lease->holder) != lease->started) continue;
+    if (!lease)
+      return usage_error("--lease", path, "is there and holds something else than leases: it is not changed");
+    if (start_time_of(lease->holder) != lease->started) continue;
     leases.taken_.insert(lease->port);
     leases.lines_ += std::string(line) + '\n';
   }

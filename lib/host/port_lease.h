@@ -18,8 +18,8 @@ namespace pier {
 // ticks since boot (proc(5)), so that a number used again does not prolong it.
 class PortLease {
  public:
-  // Opens or makes the file and waits for its lock. Ended leases and lines of another form are forgotten.
-  // ErrorKind::local with the path.
+  // Opens or makes the file and waits for its lock. Ended leases are forgotten. ErrorKind::local with the
+  // path; ErrorKind::usage when it holds something else than leases: it is left as it is.
   [[nodiscard]] static Result<PortLease> open(const std::string& path);
 
   [[nodiscard]] const std::set<std::uint16_t>& taken() const { return taken_; }

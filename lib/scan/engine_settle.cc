@@ -242,8 +242,10 @@ bool ScanEngine::report(const Question& question, const Judgement& judgement, st
   const unsigned tries = question.waiting.tries;
   if (rtt) {
     ++stats_.answers;
-    // A refusal of a datagram comes late by the host's limit of ICMP errors more often than by a loss.
-    const bool tells = host.protocol == PortProtocol::tcp || judgement.state == PortState::open;
+    // An ICMP error comes late by a limit of its sender, or by a look-up of the neighbour, more often than by
+    // a loss.
+    const bool tells = host.protocol == PortProtocol::tcp ? judgement.state != PortState::filtered
+                                                          : judgement.state == PortState::open;
     if (tells && tries > 1) ++stats_.late_answers;
     if (tells && tries > 0) ++stats_.answers_at[std::min<std::size_t>(tries, kMostTries) - 1];
   } else if (judgement.kind == Kind::no_answer) {

@@ -165,7 +165,9 @@ void ReachAttempt::handshake() {
                                        [this](Result<std::unique_ptr<Stream>> stream) {
                                          if (!stream) {
                                            end_.check.error = stream.error();
-                                           end_.check.state = CheckState::closed;
+                                           end_.check.state = stream.error().kind == ErrorKind::deadline
+                                                                  ? CheckState::filtered
+                                                                  : CheckState::closed;
                                            end_.check.reason = later_reason(stream.error());
                                            end_.may_change = stream.error().kind != ErrorKind::local;
                                            return finish();

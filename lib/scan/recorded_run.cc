@@ -124,7 +124,7 @@ Result<RecordedRun> parse_recorded_run(std::string_view text, std::string_view w
 }
 
 Result<RecordedRun> read_recorded_run(const std::string& path) {
-  const auto text = read_file(path);
+  const auto text = read_file(path == "-" ? "/dev/stdin" : path);
   return text ? parse_recorded_run(*text, path) : std::unexpected(text.error());
 }
 

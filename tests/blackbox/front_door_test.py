@@ -91,6 +91,7 @@ class FrontDoor(TestCase):
         pier = str(folder / "pier")
         for name in ("listen", "pier-listen"):
             self.assertEqual(run([pier, "help", name], env=env), (0, b"own --help\n", ""))
+        self.assertIn("usage: pier-nc", "".join(map(str, run(["pier", "help", "nc"]))))
         self.assertEqual(run([pier, "help"]).out, run([pier, "--help"]).out)
         self.assertEqual(run([pier, "help", "pier"]).out, run([pier, "--help"]).out)
 

@@ -39,7 +39,10 @@ class Shards(ScanTestCase):
         pairs = [(r["addr"], r["port"]) for r in found if r["type"] == "port"]
         self.assertEqual(len(pairs), 4 * 21)
         self.assertEqual(len(set(pairs)), 4 * 21)
-        self.assertEqual(summary["pairs"], 4 * 21)
+        self.assertEqual((start["pairs"], summary["pairs"]), (4 * 21, 4 * 21))
+        with open(files[0], "rb") as first:
+            piped = self.scan("--merge", "--json", "-", *files[1:], stdin=first)
+        self.assertEqual((piped.code, piped.lines[:-1]), (0, done.lines[:-1]), piped)
 
     def test_as_rows_too(self):
         port = self.open_port()

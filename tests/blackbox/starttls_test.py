@@ -190,6 +190,7 @@ class Refusing(Base):
         self.addCleanup(held.set)
         port = self.server([(SAY, b"220 x\r\n")], lambda sock: held.wait(harness.SAFETY))
         done = self.go("smtp", port, "--connect-timeout", "200ms")
+        held.set()
         self.assertEqual(done.code, 124, done)
 
     def test_usage(self):

@@ -518,9 +518,9 @@ class CheckTest(TlsCase):
                     f"tls://localhost:{server.port}", f"localhost:{server.port}",
                     f"tls://localhost:{plain.getsockname()[1]}"])
         rows = self.rows(done)
-        self.assertEqual([row[5] for row in rows], ["open", "open", "closed"], done)
+        self.assertEqual([row[5] for row in rows], ["open", "open", "filtered"], done)
         self.assertTrue(rows[2][6].startswith("tls: "), done)
-        self.assertEqual(done.code, 1, done)
+        self.assertEqual(done.code, 3, done)
         server.signal(15)
         self.assertEqual(server.wait().out, b"")
 

@@ -514,7 +514,6 @@ class Free(WhoamiTestCase):
         self.assertEqual([(line[0], line[1]) for line in lines], [(port, str(holder.pid)) for port in ports])
         holder.close_stdin()
         holder.wait()
-        path.write_text(path.read_text() + "no lease\n")
         done = whoami("--free", "--lease", path)
         self.assertEqual(done.code, 0, done)
         self.assertEqual(path.read_text().split()[0], done.text.strip())
@@ -525,6 +524,13 @@ class Free(WhoamiTestCase):
         callers = [self.spawn(["pier-whoami-port", "--free", "--lease", str(path)]) for _ in range(64)]
         ports = [caller.wait().text for caller in callers]
         self.assertEqual(len(set(ports)), 64, ports)
+
+    def test_a_file_that_holds_something_else_than_leases_is_left_as_it_is(self):
+        path = self.tmp() / "precious"
+        for text in ("precious line 1\n", "1 2 3\nno lease", "1 2 3\n\n"):
+            path.write_text(text)
+            self.assert_usage_error(whoami("--free", "--lease", path), "--lease", str(path))
+            self.assertEqual(path.read_text(), text)
 
     def test_a_lease_file_that_cannot_be_is_a_fault(self):
         done = whoami("--free", "--lease", "/nonexistent/folder/ports")
