@@ -139,7 +139,7 @@ bool stdout_is_free(const Parsed& args) {
 }  // namespace
 
 Result<std::unique_ptr<News>> News::open(const App& app, std::string_view role, bool announce) {
-  std::unique_ptr<News> news(new News());
+  std::unique_ptr<News> news(new News(app));
   if (const auto where = app.args.text("events")) {
     auto log = EventLog::open(*where, app.command.name);
     if (!log) return std::unexpected(log.error());
@@ -210,7 +210,10 @@ int News::end_with(int exit_code) {
   record.number("bytes_in", report_->received()).number("bytes_out", report_->sent());
   record.real("elapsed_s", seconds(now() - started_));
   events_->write(record);
-  return exit_code;
+  const auto whole = events_->check();
+  if (whole) return exit_code;
+  const int fault = app_.fail(whole.error());
+  return exit_code == kExitYes ? fault : exit_code;
 }
 
 // Where nobody ever came, there is nothing to tell of the file that would have been.

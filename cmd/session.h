@@ -82,12 +82,13 @@ class News {
   int end_with(int exit_code);
 
  private:
-  News() = default;
+  explicit News(const App& app) : app_(app) {}
   void say(const App& app, std::string_view line);
   [[nodiscard]] Result<std::string> settle(bool complete);
   // Prints an error that ends the run, and what became of --recv's file; the exit code of it.
   int tell(const App& app, Error error);
 
+  const App& app_;
   HostPorts host_ = read_host_ports();
   std::unique_ptr<EventLog> events_;
   std::unique_ptr<Explain> explain_;

@@ -29,10 +29,15 @@ class EventLog {
     const std::lock_guard lock(mutex_);
     writer_.line(line);
   }
+  // What became of it: ErrorKind::local when a record could not be written; nothing was written from there
+  // on.
+  [[nodiscard]] Result<void> check();
 
  private:
-  explicit EventLog(Sink sink) : sink_(std::move(sink)), writer_(sink_.fd, true) {}
+  EventLog(std::string where, Sink sink)
+      : where_(std::move(where)), sink_(std::move(sink)), writer_(sink_.fd, true) {}
 
+  std::string where_;
   Sink sink_;
   std::mutex mutex_;  // guards the writer
   Writer writer_;

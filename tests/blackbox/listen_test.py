@@ -408,6 +408,14 @@ class Telling(TestCase):
         records = [json.loads(line) for line in path.read_text().splitlines()]
         self.assertEqual((records[-1]["type"], records[-1]["complete"]), ("summary", False))
 
+    def test_events_that_can_not_be_written_are_exit_2(self):
+        server = self.listen("127.0.0.1:0", "--events", "/dev/full", stdin=DEVNULL)
+        with self.raw_connect(("127.0.0.1", server.port)) as client:
+            client.sendall(b"all the same")
+        done = server.wait()
+        self.assertEqual((done.code, done.out), (2, b"all the same"), done)
+        self.assertIn("write --events /dev/full: no space left on device", done.err)
+
     def test_events_on_a_closed_descriptor_is_a_usage_error(self):
         self.assert_usage_error(run(["pier-listen", "--events", "fd:77", "0"]), "77")
 
