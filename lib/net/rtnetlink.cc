@@ -11,6 +11,8 @@ namespace {
 // As large as the kernel makes the parts of a dump (netlink_dump() in its net/netlink/af_netlink.c).
 using Buffer = std::array<std::byte, 32768>;
 
+constexpr int kMostErrno = 4095;  // MAX_ERRNO of the kernel
+
 }  // namespace
 
 void RouteRequest::append(ByteView bytes) {
@@ -63,16 +65,18 @@ std::optional<IpAddress> find_gateway(ByteView attributes, Family family) {
 
 int visit_messages(ByteView datagram, bool& done, const RouteVisit& visit) {
   while (const auto header = read_as<nlmsghdr>(datagram)) {
-    if (header->nlmsg_len < sizeof(nlmsghdr) || header->nlmsg_len > datagram.size()) break;
-    const ByteView body = datagram.first(header->nlmsg_len).subspan(sizeof(nlmsghdr));
-    if (header->nlmsg_type == NLMSG_DONE) {
-      done = true;
-      return 0;
+    if (header->nlmsg_len < sizeof(nlmsghdr) || header->nlmsg_len > datagram.size()) {
+      done = true;  // where the next one begins is not known, nor whether there is one
+      return EBADMSG;
     }
-    if (header->nlmsg_type == NLMSG_ERROR) {
+    const ByteView body = datagram.first(header->nlmsg_len).subspan(sizeof(nlmsghdr));
+    // Both begin with an errno; a dump ends with one when the kernel could not go on.
+    if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR) {
       done = true;
-      const auto error = read_as<nlmsgerr>(body);
-      return error ? -error->error : EBADMSG;
+      const auto error = read_as<int>(body);
+      if (!error) return header->nlmsg_type == NLMSG_DONE ? 0 : EBADMSG;
+      if (*error >= 0 && header->nlmsg_type == NLMSG_DONE) return 0;
+      return *error <= 0 && *error >= -kMostErrno ? -*error : EBADMSG;
     }
     if (header->nlmsg_type >= NLMSG_MIN_TYPE) visit({header->nlmsg_type, body});
     datagram = datagram.subspan(std::min<std::size_t>(NLMSG_ALIGN(header->nlmsg_len), datagram.size()));
@@ -112,7 +116,7 @@ bool RouteSocket::changes(const RouteVisit& visit) const {
     const ssize_t n = retry_eintr([&] { return ::recv(fd_.get(), told.data(), told.size(), MSG_DONTWAIT); });
     if (n < 0) return errno != ENOBUFS;
     bool done = false;
-    (void)visit_messages(std::span(told).first(static_cast<std::size_t>(n)), done, visit);
+    if (visit_messages(std::span(told).first(static_cast<std::size_t>(n)), done, visit) != 0) return false;
   }
 }
 

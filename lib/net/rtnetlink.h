@@ -78,9 +78,9 @@ template <class Value>
 // The next router among the attributes of a route for `family`, which may be of the other one (RFC 8950).
 [[nodiscard]] std::optional<IpAddress> find_gateway(ByteView attributes, Family family);
 
-// Calls `visit` for each message of what one recv(2) gave, up to the first malformed one. The errno of an
-// NLMSG_ERROR, or 0; `done` is set by what ends a dump.
-int visit_messages(ByteView datagram, bool& done, const RouteVisit& visit);
+// Calls `visit` for each message of what one recv(2) gave, up to what ends a dump, which sets `done`. The
+// errno of an NLMSG_ERROR or of an NLMSG_DONE, EBADMSG for the first malformed message (done, too), or 0.
+[[nodiscard]] int visit_messages(ByteView datagram, bool& done, const RouteVisit& visit);
 
 // A socket for such questions, one after the other. Needs no privilege.
 class RouteSocket {

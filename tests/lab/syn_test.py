@@ -92,10 +92,11 @@ class ElsewhereThanEthernet(SynTestCase):
             self.assertEqual(self.verdict("10.79.0.2"), ("open", "syn-ack", 0))
 
     def test_a_link_of_two_addresses(self):
-        for host, address in ((self.a, "10.78.0.0/31"), (self.b, "10.78.0.1/31")):
-            host.ip("addr", "add", address, "dev", "eth0")
-        self.serve(self.b, "10.78.0.1", 80)
-        self.assertEqual(self.verdict("10.78.0.0/31", 80, "--exclude", "10.78.0.0"), ("open", "syn-ack", 0))
+        for here, there, length in (("10.78.0.0", "10.78.0.1", 31), ("fd78::", "fd78::1", 127)):
+            for host, address in ((self.a, here), (self.b, there)):
+                host.ip("addr", "add", f"{address}/{length}", *(("nodad",) if ":" in address else ()), "dev", "eth0")
+            self.serve(self.b, there, 80)
+            self.assertEqual(self.verdict(f"{here}/{length}", 80, "--exclude", here), ("open", "syn-ack", 0))
 
     def test_a_link_local_address(self):
         [link] = [line.split()[1].split("/")[0] for line in self.b.ip("-6", "addr", "show", "dev", "eth0").splitlines()
