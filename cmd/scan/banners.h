@@ -22,7 +22,6 @@ struct BannerJob {
 
 // Asks all of them, kBannersAtOnce at a time, and tells each as it is known. Those that a signal or the
 // deadline came before are told with an empty banner; then it says false.
-inline constexpr std::size_t kBannersAtOnce = 64;
 bool take_banners(BannerJob job, Interrupt& interrupt,
                   const std::function<void(const PortResult&, const Banner&)>& tell);
 

@@ -10,47 +10,27 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
+#include <span>
 
 #include "base/system_calls.h"
 
 namespace pier::scan {
 namespace {
 
-constexpr AllowedCall kCalls[] = {
-    // Sending and receiving by what is open.
-    {SYS_sendmmsg},
+// What any process needs.
+constexpr AllowedCall kCommon[] = {
+    {SYS_read},
+    {SYS_write},
+    {SYS_close},
     {SYS_sendto},
     {SYS_recvfrom},
     {SYS_recvmsg},
-    {SYS_ppoll},
     {SYS_getsockopt},
-    {SYS_read},
     {SYS_clock_gettime},
-#ifdef SYS_poll
-    {SYS_poll},
-#endif
-    // Results.
-    {SYS_write},
-    {SYS_writev},
-    {SYS_lseek},
-    {SYS_fsync},
-    {SYS_fdatasync},
-    {SYS_close},
-    {SYS_fstat},
-#ifdef SYS_newfstatat
-    {SYS_newfstatat},
-#endif
-#ifdef SYS_rename
-    {SYS_rename},
-    {SYS_unlink},
-#endif
-    {SYS_renameat},
-    {SYS_renameat2},
-    {SYS_unlinkat},
-    {SYS_ioctl, 1, TIOCGWINSZ},
     // The names of interfaces.
-    {SYS_socket, 0, AF_UNIX},
+    {SYS_socket, 0, AF_UNIX, 1, SOCK_DGRAM | SOCK_CLOEXEC},
     {SYS_ioctl, 1, SIOCGIFNAME},
     // Memory, threads that wait for nobody, the end.
     {SYS_mmap},
@@ -67,7 +47,6 @@ constexpr AllowedCall kCalls[] = {
     {SYS_restart_syscall},
     {SYS_getpid},
     {SYS_gettid},
-    {SYS_tgkill},
     {SYS_exit},
     {SYS_exit_group},
 #ifdef __SANITIZE_ADDRESS__
@@ -90,6 +69,52 @@ constexpr AllowedCall kCalls[] = {
     {SYS_prlimit64},
     {SYS_sched_getaffinity},
 #endif
+};
+
+constexpr AllowedCall kOfScan[] = {
+    // Sending and receiving by what is open.
+    {SYS_sendmmsg},
+    {SYS_ppoll},
+#ifdef SYS_poll
+    {SYS_poll},
+#endif
+    // Results.
+    {SYS_writev},
+    {SYS_lseek},
+    {SYS_fsync},
+    {SYS_fdatasync},
+    {SYS_fstat},
+#ifdef SYS_newfstatat
+    {SYS_newfstatat},
+#endif
+#ifdef SYS_rename
+    {SYS_rename},
+    {SYS_unlink},
+#endif
+    {SYS_renameat},
+    {SYS_renameat2},
+    {SYS_unlinkat},
+    {SYS_ioctl, 1, TIOCGWINSZ},
+};
+
+constexpr std::uint32_t kTcpSocket = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+constexpr AllowedCall kOfAsker[] = {
+    {SYS_socket, 0, AF_INET, 1, kTcpSocket},
+    {SYS_socket, 0, AF_INET6, 1, kTcpSocket},
+    {SYS_setsockopt},
+    {SYS_bind},
+    {SYS_connect},
+    {SYS_getsockname},
+    {SYS_getpeername},
+    {SYS_sendmsg},
+    {SYS_shutdown},
+    {SYS_epoll_ctl},
+#ifdef SYS_epoll_wait
+    {SYS_epoll_wait},
+#endif
+    {SYS_epoll_pwait},
+    {SYS_getrandom},  // of TLS
+    {SYS_ioctl, 1, SIOCGIFINDEX},
 };
 
 std::filesystem::path folder_of(const std::string& file) {
@@ -117,6 +142,22 @@ Result<std::optional<Account>> checked(Account account, const std::vector<std::s
   return account;
 }
 
+Result<void> give_up_rights(const std::optional<Account>& account) {
+  return account ? become(*account) : drop_all_capabilities();
+}
+
+// False where this kernel can't.
+Result<bool> filter_calls(std::span<const AllowedCall> calls) {
+  std::vector<AllowedCall> all(std::begin(kCommon), std::end(kCommon));
+  all.insert(all.end(), calls.begin(), calls.end());
+  all.push_back({SYS_tgkill, 0, static_cast<std::uint32_t>(::getpid())});  // abort(3)
+  if (const auto done = allow_only(all); !done) {
+    if (done.error().code != ENOSYS && done.error().code != EINVAL) return std::unexpected(done.error());
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<std::optional<Account>> scan_account(const App& app, const std::vector<std::string>& files) {
@@ -141,17 +182,24 @@ Result<std::optional<Account>> scan_account(const App& app, const std::vector<st
                  files);
 }
 
-Result<void> confine(const App& app, const std::optional<Account>& account) {
-  if (account) {
-    if (auto done = become(*account); !done) return done;
-    app.detail(fmt::format("user {} from here on", pier::quoted(account->text)));
-  } else if (auto done = drop_all_capabilities(); !done) {
-    return done;
+Result<void> confine(const App& app, const std::optional<Account>& account, std::optional<pid_t> child) {
+  if (auto done = give_up_rights(account); !done) return done;
+  if (account) app.detail(fmt::format("user {} from here on", pier::quoted(account->text)));
+  std::vector<AllowedCall> calls(std::begin(kOfScan), std::end(kOfScan));
+  if (child) {
+    calls.push_back({SYS_kill, 0, static_cast<std::uint32_t>(*child), 1, SIGKILL});
+    calls.push_back({SYS_wait4, 0, static_cast<std::uint32_t>(*child)});
   }
-  if (auto done = allow_only(kCalls); !done) {
-    if (done.error().code != ENOSYS && done.error().code != EINVAL) return done;
-    app.detail("this kernel does not filter system calls: all of them stay allowed");
-  }
+  const auto filtered = filter_calls(calls);
+  if (!filtered) return std::unexpected(filtered.error());
+  if (!*filtered) app.detail("this kernel does not filter system calls: all of them stay allowed");
+  return {};
+}
+
+Result<void> confine_asker(const std::optional<Account>& account) {
+  if (auto done = give_up_rights(account); !done) return done;
+  const auto filtered = filter_calls(kOfAsker);
+  if (!filtered) return std::unexpected(filtered.error());
   return {};
 }
 

@@ -1,5 +1,7 @@
-// How little a scan by SYNs may do once its sockets are open.
+// How little a scan by SYNs may do once its sockets are open, and how little the process beside it.
 #pragma once
+
+#include <sys/types.h>
 
 #include <optional>
 #include <string>
@@ -16,7 +18,13 @@ namespace pier::scan {
 [[nodiscard]] Result<std::optional<Account>> scan_account(const App& app,
                                                           const std::vector<std::string>& files);
 
-// Becomes that, drops all capabilities and every system call that is not needed. ErrorKind::local.
-[[nodiscard]] Result<void> confine(const App& app, const std::optional<Account>& account);
+// Becomes that, drops all capabilities and every system call that is not needed; `child` is a process that it
+// may still end. ErrorKind::local.
+[[nodiscard]] Result<void> confine(const App& app, const std::optional<Account>& account,
+                                   std::optional<pid_t> child);
+
+// The same for the process that asks for banners: it may make TCP sockets and connect them, but opens nothing
+// else, and has nobody to end.
+[[nodiscard]] Result<void> confine_asker(const std::optional<Account>& account);
 
 }  // namespace pier::scan

@@ -201,6 +201,12 @@ bool Report::result(const PortResult& result) {
   return out_->ok();
 }
 
+bool Report::show_with(const PortResult& result, const Banner& banner) {
+  progress_.erase();
+  show(result, &banner);
+  return out_->ok();
+}
+
 bool Report::crowded(const CrowdedHost& host) {
   if (xml_) xml_->add(host, plan_->targets().host_of(host.address));
   if (!options_.shown.contains(host.suspect ? PortState::suspect : PortState::open)) return out_->ok();

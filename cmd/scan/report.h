@@ -60,7 +60,8 @@ class Report final : public ScanObserver {
   void restore(const Checkpoint& checkpoint) { drift_ = checkpoint.drift; }
   // With --banner: the open TCP ports found, which are not shown before they have been asked what they are.
   [[nodiscard]] std::vector<PortResult> take_unshown() { return std::exchange(unshown_, {}); }
-  void show_with(const PortResult& result, const Banner& banner) { show(result, &banner); }
+  // False where nobody reads it any more.
+  bool show_with(const PortResult& result, const Banner& banner);
   // After end(), where --xml asks for it: the whole document.
   void write_xml(Writer& out, const ScanStats& stats) const;
   int end_dry_run(std::uint64_t pairs, std::optional<int> signal);

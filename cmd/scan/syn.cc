@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/number.h"
+#include "cmd/scan/banner_process.h"
 #include "cmd/scan/confine.h"
 #include "scan/rate_signals.h"
 #include "scan/syn_engine.h"
@@ -53,19 +54,30 @@ int scan_by_syn(const App& app, const Options& options, const ProbePlan& plan, R
   }
   auto signals = RateSignals::catch_signals();
   if (!signals) return app.fail(signals.error());
+  std::unique_ptr<BannerProcess> banners;
+  std::vector<int> wake_fds = {interrupt.fd(), signals->fd()};
+  if (app.args.has("banner")) {
+    auto started = BannerProcess::start(app, *account, plan, options.source, report);
+    if (!started) return app.fail(started.error());
+    banners = std::move(*started);
+    wake_fds.push_back(banners->fd());
+  }
   auto sockets = SynSockets::open({.source = options.source,
                                    .ipv4 = has_family(plan, Family::ipv4),
                                    .ipv6 = has_family(plan, Family::ipv6),
-                                   .wake_fds = {interrupt.fd(), signals->fd()},
+                                   .wake_fds = std::move(wake_fds),
                                    .steps = report.steps()});
   if (!sockets) return app.fail(explain_missing_right(sockets.error()));
-  if (const auto confined = confine(app, *account); !confined) return app.fail(confined.error());
+  const auto child = banners ? std::optional(banners->pid()) : std::nullopt;
+  if (const auto confined = confine(app, *account, child); !confined) return app.fail(confined.error());
   app.note(fmt::format("at most {} SYNs a second{}", format_count(*options.limits.rate),
                        app.args.has("rate") ? "" : " (--rate)"));
   ScanLimits limits = options.limits;
   if (options.progress) limits.tick = report.tick();
-  SynEngine engine(plan, **sockets, limits, report, &interrupt, &*signals);
-  const ScanEnd end = engine.run();
+  ScanObserver& observer = banners ? static_cast<ScanObserver&>(*banners) : report;
+  SynEngine engine(plan, **sockets, limits, observer, &interrupt, &*signals);
+  ScanEnd end = engine.run();
+  if (banners) end = banners->finish(end, limits.deadline, interrupt);
   if (engine.failure()) app.error(engine.failure()->message());
   const int code = report.end(end, engine.stats(), {}, interrupt.taken());
   if (!xml) return output.finish(app, code);

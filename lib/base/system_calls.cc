@@ -10,6 +10,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace pier {
@@ -39,6 +40,24 @@ void end(std::vector<sock_filter>& program, std::uint32_t action) {
   program.push_back({BPF_RET | BPF_K, 0, 0, action});
 }
 
+// With the number of the call loaded, before and after.
+void allow(std::vector<sock_filter>& program, const AllowedCall& call) {
+  std::vector<std::pair<int, std::uint32_t>> conditions;
+  for (const auto& condition :
+       {std::pair(call.argument, call.value), std::pair(call.other_argument, call.other_value)})
+    if (condition.first >= 0) conditions.push_back(condition);
+  std::size_t left = 2 * conditions.size() + 1;  // to the end of what follows but the last
+  unless_equal_skip(program, static_cast<std::uint32_t>(call.number),
+                    static_cast<std::uint8_t>(conditions.empty() ? left : left + 1));
+  for (const auto& [argument, value] : conditions) {
+    load(program, offsetof(seccomp_data, args) + 8 * static_cast<std::size_t>(argument) + kLow);
+    left -= 2;
+    unless_equal_skip(program, value, static_cast<std::uint8_t>(left));
+  }
+  end(program, SECCOMP_RET_ALLOW);
+  if (!conditions.empty()) load(program, offsetof(seccomp_data, nr));
+}
+
 }  // namespace
 
 Result<void> allow_only(std::span<const AllowedCall> calls) {
@@ -48,17 +67,7 @@ Result<void> allow_only(std::span<const AllowedCall> calls) {
   program.push_back({BPF_JMP | BPF_JEQ | BPF_K, 1, 0, kArchitecture});
   end(program, SECCOMP_RET_KILL_PROCESS);  // numbers of another architecture mean other calls
   load(program, offsetof(seccomp_data, nr));
-  for (const AllowedCall& call : calls) {
-    unless_equal_skip(program, static_cast<std::uint32_t>(call.number), call.argument < 0 ? 1 : 4);
-    if (call.argument >= 0) {
-      load(program, offsetof(seccomp_data, args) + 8 * static_cast<std::size_t>(call.argument) + kLow);
-      unless_equal_skip(program, call.value, 1);
-      end(program, SECCOMP_RET_ALLOW);
-      load(program, offsetof(seccomp_data, nr));
-    } else {
-      end(program, SECCOMP_RET_ALLOW);
-    }
-  }
+  for (const AllowedCall& call : calls) allow(program, call);
   end(program, kDenied);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return system_error("PR_SET_NO_NEW_PRIVS", "", errno, ErrorKind::local);

@@ -10,9 +10,11 @@ namespace pier {
 
 struct AllowedCall {
   long number = 0;  // SYS_…
-  // Only where this argument, counted from 0, has this value; -1 for any.
+  // Only where this argument, counted from 0, has this value, and that one that; -1 for any.
   int argument = -1;
   std::uint32_t value = 0;
+  int other_argument = -1;
+  std::uint32_t other_value = 0;
 };
 
 // From here on, every system call of this process but these fails with EPERM, and no program that it runs can

@@ -20,6 +20,9 @@ class ScanObserver {
   [[nodiscard]] virtual bool crowded(const CrowdedHost&) { return true; }
   // From time to time, when ScanLimits::tick asks for it.
   virtual void progress(const ScanStats&) {}
+  // One of the descriptors that a scan by SYNs waits for is readable (SynSocketsOptions::wake_fds). False as
+  // of result().
+  [[nodiscard]] virtual bool woken() { return true; }
   // A sentence about how the scan goes: one to be told, and one for -v.
   virtual void note(std::string_view) {}
   virtual void detail(std::string_view) {}

@@ -143,6 +143,7 @@ std::optional<ScanEnd> SynEngine::turn() {
   const bool woken = wire_.wait(wait_until(when));
   if (!woken) return std::nullopt;
   if (interrupt_ != nullptr && interrupt_->taken()) return ScanEnd::interrupted;
+  if (!observer_.woken()) return ScanEnd::unwanted;
   const int steps = signals_ != nullptr ? signals_->take() : 0;
   if (steps != 0) {
     double wanted = rate_.wanted();

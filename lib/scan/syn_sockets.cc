@@ -159,6 +159,8 @@ bool SynSockets::wait(const Deadline& until) {
   left.tv_nsec = (wait % std::chrono::seconds(1)).count();
   // A signal that interrupts it is told by its descriptor.
   if (::ppoll(fds.data(), count, until.never() ? nullptr : &left, nullptr) <= 0) return false;
+  for (const pollfd& one : std::span(fds).first(wakes))
+    if ((one.revents & POLLHUP) != 0) std::erase(options_.wake_fds, one.fd);
   return std::ranges::any_of(std::span(fds).first(wakes), [](const pollfd& p) { return p.revents != 0; });
 }
 

@@ -21,8 +21,9 @@ struct SynSocketsOptions {
   ProbeSource source = {};
   bool ipv4 = false;
   bool ipv6 = false;
-  std::vector<int> wake_fds = {};  // end wait() when readable; not owned
-  StepSink* steps = nullptr;       // must outlive the sockets
+  // End wait() when readable; not owned. Of one that hangs up that is told once.
+  std::vector<int> wake_fds = {};
+  StepSink* steps = nullptr;  // must outlive the sockets
 };
 
 // One thread sends and receives: measured, a second one gains nothing where the receiving side of the link

@@ -6,10 +6,10 @@ import signal
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
 import harness
+import services
 from harness import SAFETY, need_program, wait_until
 from pki import Pki
 from scan_case import LOOPBACK, ScanTestCase
@@ -19,34 +19,11 @@ class Banners(ScanTestCase):
     def serve(self, talk, context=None):
         """A server that gives each connection to `talk`, over TLS with a context; its port."""
         listener = self.raw_listener()
-
-        def one(sock):
-            with contextlib.suppress(OSError), sock:
-                sock.settimeout(SAFETY)
-                if context:
-                    sock = context.wrap_socket(sock, server_side=True)
-                talk(sock)
-                sock.close()
-
-        def accept():
-            with contextlib.suppress(OSError):
-                while True:
-                    threading.Thread(target=one, args=(listener.accept()[0],), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
+        services.serve_each(self, listener, talk, context)
         return listener.getsockname()[1]
 
     def greeter(self, text):
-        def talk(sock):
-            sock.sendall(text)
-            sock.recv(1)
-        return self.serve(talk)
-
-    @staticmethod
-    def http(sock):
-        request = sock.recv(4096)
-        assert request.startswith(b"GET / HTTP/1.0\r\n"), request
-        sock.sendall(b"HTTP/1.1 200 OK\r\nServer: tests/1.0\r\nContent-Length: 0\r\n\r\n")
+        return self.serve(services.greeter(text))
 
     def banners(self, *ports, words=()):
         done = self.scan("--json", "--banner", "-p", ",".join(map(str, ports)), *words, LOOPBACK)
@@ -63,7 +40,7 @@ class Banners(ScanTestCase):
         self.assertEqual([found[ssh][k] for k in ("app", "product")], ["ssh", "OpenSSH_9.2p1 Debian-2"])
 
     def test_http_is_asked(self):
-        port = self.serve(self.http)
+        port = self.serve(services.http)
         found, _, done = self.banners(port)
         self.assertEqual([found[port][k] for k in ("app", "product", "banner")],
                          ["http", "tests/1.0", "HTTP/1.1 200 OK"], done)
@@ -73,7 +50,7 @@ class Banners(ScanTestCase):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(own.cert, own.key)
         context.set_alpn_protocols(["http/1.1"])
-        port = self.serve(self.http, context)
+        port = self.serve(services.http, context)
         found, _, done = self.banners(port)
         record = found[port]
         self.assertEqual([record[k] for k in ("app", "product", "tls", "tls_alpn")],

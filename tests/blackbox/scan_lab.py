@@ -18,10 +18,13 @@ class ScanLabTestCase(TestCase):
         self.a, self.b = self.lab.a, self.lab.b
 
     def serve(self, host, address, port):
+        return self.listener(host, address, port).getsockname()[1]
+
+    def listener(self, host, address, port):
         sock = self.enterContext(host.socket(socket.AF_INET6 if ":" in address else socket.AF_INET))
         sock.bind((address, port))
         sock.listen(64)
-        return sock.getsockname()[1]
+        return sock
 
     def scan(self, *words, host=None, **options):
         """(records of ports, summary, exit code) of a scan on host a, every state."""
