@@ -62,11 +62,13 @@ int scan_by_syn(const App& app, const Options& options, const ProbePlan& plan, R
     banners = std::move(*started);
     wake_fds.push_back(banners->fd());
   }
-  auto sockets = SynSockets::open({.source = options.source,
-                                   .ipv4 = has_family(plan, Family::ipv4),
-                                   .ipv6 = has_family(plan, Family::ipv6),
-                                   .wake_fds = std::move(wake_fds),
-                                   .steps = report.steps()});
+  auto sockets =
+      SynSockets::open({.source = options.source,
+                        .ipv4 = has_family(plan, Family::ipv4),
+                        .ipv6 = has_family(plan, Family::ipv6),
+                        .first = plan.size() > 0 ? std::optional(plan.at(0).address) : std::nullopt,
+                        .wake_fds = std::move(wake_fds),
+                        .steps = report.steps()});
   if (!sockets) return app.fail(explain_missing_right(sockets.error()));
   const auto child = banners ? std::optional(banners->pid()) : std::nullopt;
   if (const auto confined = confine(app, *account, child); !confined) return app.fail(confined.error());

@@ -4,7 +4,6 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <netinet/in.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -123,9 +122,9 @@ Result<SynReceiver> SynReceiver::open(Family family, std::span<const std::uint16
   ring.tp_frame_nr = kFrames;
   if (::setsockopt(fd.get(), SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring) != 0)
     return system_error("PACKET_RX_RING", "packet", errno, ErrorKind::local);
-  void* memory = ::mmap(nullptr, kRing, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-  if (memory == MAP_FAILED) return system_error("mmap", "packet", errno, ErrorKind::local);
-  SynReceiver receiver(std::move(fd), static_cast<std::uint8_t*>(memory));
+  auto memory = Mapping::make(fd.get(), kRing);
+  if (!memory) return std::unexpected(memory.error());
+  SynReceiver receiver(std::move(fd), std::move(*memory));
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(family == Family::ipv4 ? ETH_P_IP : ETH_P_IPV6);
@@ -134,18 +133,11 @@ Result<SynReceiver> SynReceiver::open(Family family, std::span<const std::uint16
   return receiver;
 }
 
-SynReceiver::SynReceiver(SynReceiver&& other) noexcept
-    : fd_(std::move(other.fd_)), ring_(std::exchange(other.ring_, nullptr)), next_(other.next_) {}
-
-SynReceiver::~SynReceiver() {
-  if (ring_ != nullptr) ::munmap(ring_, kRing);
-}
-
 void SynReceiver::take(const std::function<void(const SynReply& reply, TimePoint at)>& visit) {
   const TimePoint zero = steady_now_minus_real();
   // Not more than there can be at once: who sends all the time must not keep us here.
   for (std::size_t i = 0; i < kFrames; ++i) {
-    auto& header = *reinterpret_cast<tpacket2_hdr*>(ring_ + next_ * kFrame);
+    auto& header = *ring_.at<tpacket2_hdr>(next_ * kFrame);
     std::atomic_ref status(header.tp_status);
     const std::uint32_t flags = status.load(std::memory_order_acquire);
     if ((flags & TP_STATUS_USER) == 0) return;

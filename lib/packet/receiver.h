@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/mapping.h"
 #include "net/address.h"
 #include "packet/syn_reply.h"
 
@@ -21,9 +22,6 @@ class SynReceiver {
  public:
   // `ports`: at least one, at most 16. ErrorKind::local.
   [[nodiscard]] static Result<SynReceiver> open(Family family, std::span<const std::uint16_t> ports);
-  SynReceiver(SynReceiver&& other) noexcept;
-  SynReceiver& operator=(SynReceiver&&) = delete;
-  ~SynReceiver();
 
   // Readable when there is something to take().
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -34,9 +32,9 @@ class SynReceiver {
   [[nodiscard]] std::uint64_t take_drops();
 
  private:
-  SynReceiver(Fd fd, std::uint8_t* ring) : fd_(std::move(fd)), ring_(ring) {}
+  SynReceiver(Fd fd, Mapping ring) : fd_(std::move(fd)), ring_(std::move(ring)) {}
   Fd fd_;
-  std::uint8_t* ring_;
+  Mapping ring_;
   std::size_t next_ = 0;  // frame
 };
 

@@ -58,46 +58,68 @@ Result<PacketSender> PacketSender::open(bool ipv4, bool ipv6, const std::string&
   return sender;
 }
 
+Result<void> PacketSender::use_ring(unsigned interface) {
+  auto ring = FrameRing::open(interface);
+  if (!ring) return std::unexpected(ring.error());
+  ring_ = std::move(*ring);
+  return {};
+}
+
+std::size_t PacketSender::room() const {
+  const std::size_t room = kBatch - queued_;
+  return ring_ ? std::min(room, ring_->room()) : room;
+}
+
 void PacketSender::add(std::uint64_t tag, const SynPacket& packet, std::size_t size, const Way& way,
                        const std::optional<MacAddress>& next, const IpAddress& remote) {
   const bool v4 = remote.family() == Family::ipv4;
+  const std::uint16_t protocol = v4 ? ETHERTYPE_IP : ETHERTYPE_IPV6;
   const bool framed = way.ethernet && next;
+  const auto write_frame = [&](std::uint8_t* to) {
+    std::memcpy(to, next->data(), next->size());
+    std::memcpy(to + 6, way.ethernet->address.data(), way.ethernet->address.size());
+    to[12] = static_cast<std::uint8_t>(protocol >> 8);
+    to[13] = static_cast<std::uint8_t>(protocol);
+    std::memcpy(to + kFrameHeader, packet.data(), size);
+    return kFrameHeader + size;
+  };
+  ++queued_;
+  if (framed && ring_ && ring_->interface() == way.ethernet->index)
+    return ring_->add(tag, write_frame(ring_->next()));
   Lane& lane = framed ? *frames_ : *raw_[v4 ? 0 : 1];
   Slot& slot = lane.slots[lane.end];
   slot.tag = tag;
   slot.interface = way.interface;
-  std::size_t at = 0;
+  socklen_t name = 0;
+  std::size_t length = size;
   if (framed) {
-    std::ranges::copy(*next, slot.bytes.begin());
-    std::ranges::copy(way.ethernet->address, slot.bytes.begin() + 6);
-    const std::uint16_t protocol = v4 ? ETHERTYPE_IP : ETHERTYPE_IPV6;
-    slot.bytes[12] = static_cast<std::uint8_t>(protocol >> 8);
-    slot.bytes[13] = static_cast<std::uint8_t>(protocol);
-    at = kFrameHeader;
+    length = write_frame(slot.bytes.data());
     slot.to.link = {};
     slot.to.link.sll_family = AF_PACKET;
     slot.to.link.sll_protocol = htons(protocol);
     slot.to.link.sll_ifindex = static_cast<int>(way.ethernet->index);
-  } else if (v4) {
-    slot.to.v4 = {};
-    slot.to.v4.sin_family = AF_INET;
-    std::memcpy(&slot.to.v4.sin_addr, remote.bytes().data(), 4);
+    name = sizeof slot.to.link;
   } else {
-    slot.to.v6 = {};
-    slot.to.v6.sin6_family = AF_INET6;
-    slot.to.v6.sin6_scope_id = remote.zone();
-    std::memcpy(&slot.to.v6.sin6_addr, remote.bytes().data(), 16);
+    std::memcpy(slot.bytes.data(), packet.data(), size);
+    if (v4) {
+      slot.to.v4 = {};
+      slot.to.v4.sin_family = AF_INET;
+      std::memcpy(&slot.to.v4.sin_addr, remote.bytes().data(), 4);
+      name = sizeof slot.to.v4;
+    } else {
+      slot.to.v6 = {};
+      slot.to.v6.sin6_family = AF_INET6;
+      slot.to.v6.sin6_scope_id = remote.zone();
+      std::memcpy(&slot.to.v6.sin6_addr, remote.bytes().data(), 16);
+      name = sizeof slot.to.v6;
+    }
   }
-  std::memcpy(slot.bytes.data() + at, packet.data(), size);
-  lane.parts[lane.end] = {slot.bytes.data(), at + size};
-  lane.messages[lane.end].msg_hdr.msg_namelen = framed ? sizeof(sockaddr_ll)
-                                                : v4   ? sizeof(sockaddr_in)
-                                                       : sizeof(sockaddr_in6);
+  lane.parts[lane.end] = {slot.bytes.data(), length};
+  lane.messages[lane.end].msg_hdr.msg_namelen = name;
   ++lane.end;
-  ++queued_;
 }
 
-bool PacketSender::flush_lane(Lane& lane, std::vector<Failure>& failures) {
+bool PacketSender::flush_lane(Lane& lane, std::vector<SendFailure>& failures) {
   while (lane.first < lane.end) {
     const auto count = static_cast<unsigned>(lane.end - lane.first);
     const int sent =
@@ -114,18 +136,21 @@ bool PacketSender::flush_lane(Lane& lane, std::vector<Failure>& failures) {
   return true;
 }
 
-bool PacketSender::flush(std::vector<Failure>& failures) {
+bool PacketSender::flush(std::vector<SendFailure>& failures) {
   bool all = true;
   for (Lane* lane : {frames_.get(), raw_[0].get(), raw_[1].get()})
     if (lane != nullptr && !flush_lane(*lane, failures)) all = false;
+  if (ring_ && !ring_->flush(failures)) all = false;
+  if (ring_ && ring_->broken()) ring_.reset();
   if (all) queued_ = 0;
-  return all;
+  // Frames that the interface has not given back yet are no room.
+  return all && room() > 0;
 }
 
 unsigned PacketSender::stuck_interface() const {
   for (const Lane* lane : {frames_.get(), raw_[0].get(), raw_[1].get()})
     if (lane != nullptr && lane->first < lane->end) return lane->slots[lane->first].interface;
-  return 0;
+  return ring_ ? ring_->interface() : 0;
 }
 
 }  // namespace pier

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "packet/frame_ring.h"
 #include "packet/syn_packet.h"
 #include "packet/way.h"
 
@@ -22,9 +23,9 @@ namespace pier {
 // What raw sockets need: CAP_NET_RAW.
 [[nodiscard]] bool is_missing_right(const Error& error);
 
-// Over Ethernet as frames, past the host's queues (packet(7), PACKET_QDISC_BYPASS); everywhere else by raw IP
-// sockets (raw(7)), where the kernel finds the way. What leaves as a frame passes no output rule of this
-// host's firewall.
+// Over Ethernet as frames, past the host's queues: by a FrameRing where there is one for the interface, or
+// else by a packet socket (packet(7), PACKET_QDISC_BYPASS). Everywhere else by raw IP sockets (raw(7)), where
+// the kernel finds the way. What leaves as a frame passes no output rule of this host's firewall.
 class PacketSender {
  public:
   // How many packets one call takes along; a veth pair gains nothing by more.
@@ -33,21 +34,19 @@ class PacketSender {
   // For the families that are asked for; `interface` is the only one to use, or empty. ErrorKind::local.
   [[nodiscard]] static Result<PacketSender> open(bool ipv4, bool ipv6, const std::string& interface);
 
-  // Room for one more?
-  [[nodiscard]] bool is_full() const { return queued_ >= kBatch; }
-  [[nodiscard]] std::size_t queued() const { return queued_; }
-  // Queues a packet of `size` bytes to `remote`. With `next`, way.ethernet must be there. Not when is_full().
+  // Frames by that interface go by a ring from now on. ErrorKind::local where that cannot be.
+  [[nodiscard]] Result<void> use_ring(unsigned interface);
+
+  // How many more packets can be queued.
+  [[nodiscard]] std::size_t room() const;
+  // Queues a packet of `size` bytes to `remote`. With `next`, way.ethernet must be there. Only when there is
+  // room().
   void add(std::uint64_t tag, const SynPacket& packet, std::size_t size, const Way& way,
            const std::optional<MacAddress>& next, const IpAddress& remote);
 
-  struct Failure {
-    std::uint64_t tag = 0;
-    unsigned interface = 0;
-    int code = 0;  // errno
-  };
   // Sends what is queued, and appends those that the kernel did not take to `failures`. False when the
   // transmit queue is full: the rest stays queued, for another time.
-  [[nodiscard]] bool flush(std::vector<Failure>& failures);
+  [[nodiscard]] bool flush(std::vector<SendFailure>& failures);
   // The interface of what is queued; 0 where nothing is.
   [[nodiscard]] unsigned stuck_interface() const;
 
@@ -75,8 +74,9 @@ class PacketSender {
   };
 
   PacketSender() = default;
-  [[nodiscard]] static bool flush_lane(Lane& lane, std::vector<Failure>& failures);
+  [[nodiscard]] static bool flush_lane(Lane& lane, std::vector<SendFailure>& failures);
 
+  std::optional<FrameRing> ring_;
   std::unique_ptr<Lane> frames_;
   std::array<std::unique_ptr<Lane>, 2> raw_;  // by family
   std::size_t queued_ = 0;

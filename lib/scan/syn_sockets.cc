@@ -27,6 +27,18 @@ void tell(StepSink* steps, std::string call, std::string text) {
   steps->step({.call = std::move(call), .text = std::move(text), .result = "ok", .fields = {}});
 }
 
+// The packet socket does all that the ring does, at a higher cost: without it nothing is amiss.
+void use_ring(PacketSender& sender, Ways& ways, const SynSocketsOptions& options) {
+  if (!options.first) return;
+  const Way& way = ways.to(*options.first);
+  if (way.code != 0 || !way.ethernet) return;
+  const auto done = sender.use_ring(way.ethernet->index);
+  tell(options.steps, "socket",
+       done ? fmt::format("AF_XDP in copy mode: frames by {} go by a ring in memory", name_of(way.interface))
+            : fmt::format("no AF_XDP for {} ({}): the packet socket does it", name_of(way.interface),
+                          done.error().message()));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SynSockets>> SynSockets::open(SynSocketsOptions options) {
@@ -38,6 +50,7 @@ Result<std::unique_ptr<SynSockets>> SynSockets::open(SynSocketsOptions options) 
   if (!sender) return std::unexpected(sender.error());
   tell(options.steps, "socket",
        "a packet socket for frames over Ethernet, raw IP sockets for everything else");
+  use_ring(*sender, *ways, options);
   auto ports = SourcePorts::reserve(options.source.port, kPorts);
   if (!ports) return std::unexpected(ports.error());
   std::string numbers;
@@ -86,7 +99,7 @@ bool SynSockets::flush(std::vector<SynFault>& faults) {
   failures_.clear();
   clock_ = static_cast<std::uint32_t>(now().time_since_epoch() / std::chrono::milliseconds(1));
   const bool all = sender_.flush(failures_);
-  for (const PacketSender::Failure& failure : failures_) {
+  for (const SendFailure& failure : failures_) {
     const bool gone = failure.code == ENETDOWN || failure.code == ENODEV || failure.code == ENXIO;
     if (gone && !trouble_) {
       trouble_ = interface_trouble(failure.interface);

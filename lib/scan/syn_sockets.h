@@ -21,6 +21,8 @@ struct SynSocketsOptions {
   ProbeSource source = {};
   bool ipv4 = false;
   bool ipv6 = false;
+  // A target: frames by its interface go by a ring, where one can be had.
+  std::optional<IpAddress> first = {};
   // End wait() when readable; not owned. Of one that hangs up that is told once.
   std::vector<int> wake_fds = {};
   StepSink* steps = nullptr;  // must outlive the sockets
@@ -35,7 +37,7 @@ class SynSockets final : public SynWire {
   [[nodiscard]] static Result<std::unique_ptr<SynSockets>> open(SynSocketsOptions options);
 
   [[nodiscard]] std::size_t lanes() const override { return ports_.numbers().size(); }
-  [[nodiscard]] std::size_t room() const override { return PacketSender::kBatch - sender_.queued(); }
+  [[nodiscard]] std::size_t room() const override { return sender_.room(); }
   void queue(const SynProbe& probe, std::vector<SynFault>& faults) override;
   [[nodiscard]] bool flush(std::vector<SynFault>& faults) override;
   [[nodiscard]] std::optional<Error> trouble() override;
@@ -60,7 +62,7 @@ class SynSockets final : public SynWire {
   Ways ways_;
   PacketSender sender_;
   std::vector<SynReceiver> receivers_;
-  std::vector<PacketSender::Failure> failures_;
+  std::vector<SendFailure> failures_;
   std::optional<Error> trouble_;
   std::uint32_t clock_ = 0;               // of TCP timestamps: milliseconds, as of the last flush()
   std::vector<unsigned> used_;            // interfaces that frames were sent by

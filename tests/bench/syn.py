@@ -65,8 +65,8 @@ def sender(args, build, lab, folder, faults):
     with contextlib.ExitStack() as stack:
         case = Case("sender", "", "10.80.0.0/12" if not args.quick else NET, "80-80", (), 0, hosts=0)
         scene = scan.Scene(lab, case, stack)
-        lab.b.nft("add table inet bench\nadd chain inet bench early { type filter hook prerouting priority -300; }\n"
-                  "add rule inet bench early tcp dport 80 drop\n")
+        lab.b.nft("add table netdev bench\nadd chain netdev bench early { type filter hook ingress device eth0 priority -500; }\n"
+                  "add rule netdev bench early tcp dport 80 drop\n")
         for _, contender in report.interleaved(SENDERS, args.rounds):
             if lack := build.lacks(contender.command):
                 failures[contender.name] = lack
