@@ -67,11 +67,14 @@ void SynEngine::begin_part() {
   answered_.assign(part_size_ / 64 + 1, 0);
   sent_.assign(part_size_, 0);
   round_ = 0;
+  stretches_.begin(part_size_);
   begin_round(now());
 }
 
 void SynEngine::begin_round(TimePoint when) {
+  if (!limits_.retries) stretches_.end_round(round_);
   ++round_;
+  unforeseen_ = false;
   cursor_ = 0;
   found_ = 0;
   round_sent_ = false;
@@ -105,6 +108,7 @@ bool SynEngine::part_is_over(TimePoint when) {
 bool SynEngine::worth_another() const {
   if (limits_.retries || round_ >= kMostRounds) return false;
   if (stats_.answers == 0) return round_ <= kFastRounds;
+  if (unforeseen_) return true;
   if (found_ == 0) return false;
   // The loss of each probe, as often as there were probes, is what is still missed.
   const auto loss = stats_.estimated_loss();
@@ -169,7 +173,8 @@ void SynEngine::send(TimePoint when) {
   std::size_t sent = 0;
   while (sent < count && send_one(when)) ++sent;
   pace_.take(sent);
-  if (!wire_.flush(faults_)) resume_at_ = when + kQueueFull;
+  stuck_ = !wire_.flush(faults_);
+  if (stuck_) resume_at_ = when + kQueueFull;
 }
 
 bool SynEngine::send_one(TimePoint when) {
@@ -205,7 +210,7 @@ bool SynEngine::send_check(TimePoint when) {
 
 bool SynEngine::send_pair(TimePoint when) {
   if (round_sent_ || when < not_before_) return false;
-  while (cursor_ < part_size_ && is_answered(cursor_)) {
+  while (cursor_ < part_size_ && !is_to_ask(cursor_)) {
     // All 64 of them at once, where they are.
     const bool all = cursor_ % 64 == 0 && answered_[cursor_ / 64] == ~std::uint64_t{0};
     cursor_ += all ? 64 : 1;
@@ -225,6 +230,7 @@ bool SynEngine::send_pair(TimePoint when) {
   if (until_check_ > 0) --until_check_;
   sent_[at] = static_cast<std::uint32_t>(when.time_since_epoch() / std::chrono::microseconds(1));
   last_sent_ = when;
+  stretches_.ask(at, rate_.limited(), when);
   const std::size_t lanes = wire_.lanes();
   put(Purpose::ask, at, pair.address, pair.port, lanes > 1 ? (round_ - 1) % (lanes - 1) : 0);
   return true;
@@ -248,7 +254,7 @@ Deadline SynEngine::wait_until(TimePoint when) const {
     sooner(std::max({pace_.next(), resume_at_, canary_queue_.empty() ? not_before_ : TimePoint::min()}));
   else if (left_ > 0)
     sooner(last_sent_ + patience());
-  if (wire_.room() < kMostATurn) sooner(std::max(resume_at_, when));
+  if (stuck_) sooner(std::max(resume_at_, when));
   if (const auto end = checks_.next_end()) sooner(*end);
   if (!canaries_.empty()) sooner(std::max(next_canary_, when));
   return Deadline(*until);
@@ -260,8 +266,23 @@ TimePoint SynEngine::sent_at(std::uint64_t at, TimePoint when) const {
   return when - std::chrono::microseconds(us - sent_[at]);
 }
 
-unsigned SynEngine::tries_of(std::uint64_t at) const {
-  return at < cursor_ ? round_ : round_ - 1;
+bool SynEngine::is_to_ask(std::uint64_t at) const {
+  return !is_answered(at) && stretches_.is_asked(at, round_);
+}
+
+unsigned SynEngine::last_asked(std::uint64_t at, unsigned round) const {
+  if (round == round_ && at >= cursor_) --round;
+  while (round > 0 && !stretches_.is_asked(at, round)) --round;
+  return round;
+}
+
+unsigned SynEngine::tries_of(std::uint64_t at, unsigned round) const {
+  unsigned tries = 0;
+  while ((round = last_asked(at, round)) > 0) {
+    ++tries;
+    --round;
+  }
+  return tries;
 }
 
 }  // namespace pier

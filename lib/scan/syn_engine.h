@@ -21,6 +21,7 @@
 #include "scan/syn_checks.h"
 #include "scan/syn_pace.h"
 #include "scan/syn_rate.h"
+#include "scan/syn_stretches.h"
 #include "scan/syn_wire.h"
 #include "scan/verdict.h"
 
@@ -43,7 +44,8 @@ class SynEngine {
   // Rounds over all that has not answered. With limits.retries as many as that says; without, at least two,
   // one more when nothing at all has answered, and otherwise more as long as the last one found something and
   // more than a few are likely to be missed yet, at most kMostRounds; from the third on at half the rate, but
-  // for that of a limit.
+  // for that of a limit. Without limits.retries, what went out at a limit's rate without a loss is not asked
+  // again, but for a sample (SynStretches).
   ScanEnd run();
 
   [[nodiscard]] const ScanStats& stats() const { return stats_; }
@@ -69,6 +71,7 @@ class SynEngine {
   [[nodiscard]] Deadline wait_until(TimePoint when) const;
   void follow_rate(TimePoint when);
   [[nodiscard]] bool worth_another() const;
+  [[nodiscard]] bool is_to_ask(std::uint64_t at) const;
 
   // syn_engine_settle.cc: what comes in. Each is false when the observer wants no more.
   [[nodiscard]] bool settle_answers();
@@ -87,7 +90,10 @@ class SynEngine {
 
   // Of the pairs of the part, by their place in it.
   [[nodiscard]] bool is_answered(std::uint64_t at) const { return (answered_[at / 64] >> at % 64 & 1) != 0; }
-  [[nodiscard]] unsigned tries_of(std::uint64_t at) const;
+  // Of the rounds up to that one, which asked it: the last (0 for none), and how many.
+  [[nodiscard]] unsigned last_asked(std::uint64_t at, unsigned round) const;
+  [[nodiscard]] unsigned tries_of(std::uint64_t at, unsigned round) const;
+  [[nodiscard]] unsigned tries_of(std::uint64_t at) const { return tries_of(at, round_); }
   [[nodiscard]] TimePoint sent_at(std::uint64_t at, TimePoint when) const;
 
   const ProbePlan& plan_;
@@ -105,11 +111,14 @@ class SynEngine {
   SynRate rate_;
   SynPace pace_;
   SynChecks checks_;
-  RttEstimator rtt_;  // of all
+  SynStretches stretches_;
+  bool unforeseen_ = false;  // in this round: an answer of what was taken for silent
+  RttEstimator rtt_;         // of all
   unsigned until_check_ = 0;
   TimePoint next_check_ = TimePoint::min();
   TimePoint next_look_ = TimePoint::min();  // at drops and trouble
-  TimePoint resume_at_ = TimePoint::min();  // after a full transmit queue
+  bool stuck_ = false;                      // the transmit queue is full
+  TimePoint resume_at_ = TimePoint::min();  // then
   bool limit_told_ = false;
   std::uint64_t dropped_ = 0;  // answers, perhaps, that this host had no room for
 

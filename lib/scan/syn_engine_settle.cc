@@ -15,6 +15,8 @@ using Kind = Judgement::Kind;
 
 // A lost probe of a canary would call a host clear that is not.
 constexpr unsigned kCanaryTries = 2;
+// A silent port that was asked while no check was lost counts as one that was asked so often.
+constexpr unsigned kTriesOfCalm = 2;
 
 std::uint64_t canary_key(std::uint64_t host, std::uint16_t port) {
   return host << 16 | port;
@@ -60,16 +62,19 @@ bool SynEngine::settle_pair(std::uint64_t at, const SynAnswer& answer) {
   --left_;
   // Each round asked from another source port, as far as there are any.
   const std::size_t lanes = wire_.lanes();
-  unsigned tries = std::max(tries_of(at), 1U);
+  const auto is_of = [&](unsigned round) { return lanes == 1 || (round - 1) % (lanes - 1) == answer.lane; };
+  unsigned round = std::max(last_asked(at, round_), 1U);
   std::optional<Duration> rtt;
-  if (lanes == 1 || (tries - 1) % (lanes - 1) == answer.lane) {
-    rtt = std::max(answer.at - sent_at(at, when), Duration::zero());
-  } else {
-    while (tries > 1 && (tries - 1) % (lanes - 1) != answer.lane) --tries;
-  }
+  if (is_of(round)) rtt = std::max(answer.at - sent_at(at, when), Duration::zero());
+  while (round > 1 && !is_of(round)) round = std::max(last_asked(at, round - 1), 1U);
+  const unsigned tries = std::max(tries_of(at, round), 1U);
   ++stats_.answers;
   if (tries > 1) ++stats_.late_answers;
-  if (tries == round_) ++found_;
+  if (round == round_) ++found_;
+  if (const unsigned calm = stretches_.calm_since(at); calm > 0 && round > calm) {
+    stretches_.distrust(round_);
+    unforeseen_ = true;
+  }
   ++stats_.answers_at[std::min<std::size_t>(tries, kMostTries) - 1];
   const Judgement judgement = judge_answer(answer);
   const Pair pair = plan_.at(part_ + at);
@@ -144,6 +149,7 @@ bool SynEngine::expire(TimePoint when) {
   while (const auto check = checks_.take_outcome(when)) {
     if (check->lost) ++stats_.checks_lost;
     rate_.check(check->lost, check->sent, when);
+    stretches_.check(check->lost, check->sent);
   }
   if (canaries_.empty() || when < next_canary_) return true;
   next_canary_ = TimePoint::max();
@@ -207,7 +213,9 @@ bool SynEngine::settle_silent() {
     if (is_answered(at)) continue;
     --left_;
     ++stats_.silent;
-    stats_.least_tries = stats_.silent == 1 ? round_ : std::min(stats_.least_tries, round_);
+    const unsigned tries = tries_of(at);
+    const unsigned counts = stretches_.calm_since(at) > 0 ? std::max(tries, kTriesOfCalm) : tries;
+    stats_.least_tries = stats_.silent == 1 ? counts : std::min(stats_.least_tries, counts);
     const Pair pair = plan_.at(part_ + at);
     const Judgement judgement = judge({});
     if (!report(pair, {.address = pair.address,
@@ -215,7 +223,7 @@ bool SynEngine::settle_silent() {
                        .state = judgement.state,
                        .reason = judgement.reason,
                        .rtt = {},
-                       .tries = round_,
+                       .tries = tries,
                        .index = part_ + at}))
       return false;
   }

@@ -22,8 +22,18 @@ constexpr double kBelow = 0.95;       // of the rate that was answered
 constexpr double kMuchFaster = 1.05;  // until something is lost
 constexpr double kFaster = 1.01;
 constexpr Duration kBetweenFaster = std::chrono::milliseconds(250);
-// A finding tells of the weather by this weight.
+// At a limit, so many lost checks more than the weather's are its doing. If going down a little does not help
+// so often, they are not.
+constexpr double kLostAtLimit = 2;
+constexpr unsigned kMostEased = 8;
+constexpr double kEased = 0.99;  // of the rate that is taken
+constexpr Duration kFirstPause = std::chrono::seconds(1);
+constexpr Duration kLongestPause = std::chrono::seconds(8);
+// A finding tells of the weather by this weight, and at a limit, where only less than before does, by that.
+// One that an easing did not change tells more.
 constexpr double kWeatherWeight = 0.125;
+constexpr double kWeatherWeightAtLimit = 0.03;
+constexpr double kWeatherWeightOfEasing = 0.5;
 constexpr double kAlmostAll = 0.85;
 constexpr unsigned kMostCuts = 3;  // in a row
 // After so many cuts in a row that did not help there is no other.
@@ -42,7 +52,7 @@ void SynRate::want(double rate, TimePoint when) {
   wanted_ = std::max(rate, 1.0);
   // Who asks for more wants to see it tried.
   starting_ = true;
-  limited_ = trying_ = false;
+  limited_ = trying_ = easing_ = false;
   doubled_ = when;
   set(rate_);
 }
@@ -75,7 +85,7 @@ void SynRate::check(bool lost, TimePoint sent, TimePoint when) {
   if (lost) ++lost_;
   in_a_row_ = lost ? in_a_row_ + 1 : 0;
   const bool all_lost = (!trying_ || cut_loss_ > kAlmostAll) && in_a_row_ >= kAllLost && weather_ < 0.5;
-  if (all_lost || asked_ >= (trying_ ? kChecksOfTrial : kChecks)) judge(when);
+  if (all_lost || asked_ >= (trying_ || easing_ ? kChecksOfTrial : kChecks)) judge(when);
 }
 
 void SynRate::judge(TimePoint when) {
@@ -93,15 +103,31 @@ void SynRate::judge(TimePoint when) {
       futile_ = 0;
     }
   }
+  if (easing_) {
+    easing_ = false;
+    if (lost_ > weather_ * asked + 1) {
+      weather_ += kWeatherWeightOfEasing * (loss - weather_);
+      set(eased_from_);
+      return restart(when);
+    }
+    pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+    faster_ = when + pause_;
+  }
   const double weather = std::max(weather_, kLeastWeather);
   const double chance = 3 * std::sqrt(weather * (1 - weather) / asked);
   const double much = weather_ + (limited_ ? kTooMuchWhenLimited : kTooMuch) + chance;
   if (futile_ < kMostFutile && loss > much) return cut(loss, when);
   cuts_ = 0;
+  const double usual = weather_ * asked;
+  const double some = usual + 2 * std::sqrt(usual * (1 - weather_)) + kLostAtLimit;
+  if (limited_ && lost_ > some) return ease(loss, when);
   // At a limit, what it takes is no weather.
-  if (!limited_ || loss < weather_) weather_ += kWeatherWeight * (loss - weather_);
-  if (limited_ && lost_ > 1) near_ = true;
-  if (limited_ && lost_ <= 1 && when >= faster_ + kBetweenFaster) {
+  if (!limited_)
+    weather_ += kWeatherWeight * (loss - weather_);
+  else if (loss < weather_)
+    weather_ += kWeatherWeightAtLimit * (loss - weather_);
+  if (limited_ && lost_ > usual + 1) near_ = true;
+  if (limited_ && lost_ <= usual + 1 && when >= faster_ + kBetweenFaster) {
     faster_ = when;
     set(rate_ * (near_ ? kFaster : kMuchFaster));
   }
@@ -119,9 +145,17 @@ void SynRate::go_back(double loss, TimePoint when) {
   restart(when);
 }
 
+// Below a limit nothing of its loss is left; what is left is weather.
+void SynRate::ease(double loss, TimePoint when) {
+  easing_ = near_ = true;
+  eased_from_ = rate_;
+  set(rate_ * kEased * (1 - (loss - weather_)));
+  restart(when);
+}
+
 void SynRate::cut(double loss, TimePoint when) {
   near_ = limited_;
-  starting_ = false;
+  starting_ = easing_ = false;
   trying_ = true;
   // Who answers nobody any more, at no rate, has another reason.
   if (cuts_++ == 0) first_cut_ = rate_;

@@ -10,7 +10,8 @@ namespace pier {
 // It begins at kFirstRate and doubles every kDoubling up to what is wanted, as long as checks are answered.
 // When too many checks are lost, it goes to the rate at which they were answered. If that does not help, the
 // network loses as much at any rate: it goes back, and takes that for the weather. If it does help, there is
-// a limit, and from there on it goes up a little as long as hardly anything is lost.
+// a limit, and from there on it goes up a little as long as hardly anything is lost, and down a little when
+// something is: each time it waits longer before it tries more again.
 class SynRate {
  public:
   static constexpr double kFirstRate = 10'000;
@@ -35,6 +36,7 @@ class SynRate {
  private:
   void judge(TimePoint when);
   void cut(double loss, TimePoint when);
+  void ease(double loss, TimePoint when);
   void go_back(double loss, TimePoint when);
   void restart(TimePoint when);
   void set(double rate);
@@ -51,8 +53,11 @@ class SynRate {
   double first_cut_ = 0;
   double weather_ = 0;  // the share of checks that is lost at any rate
   TimePoint doubled_;
-  TimePoint faster_;  // when it last went up in small steps
-  TimePoint since_;   // checks sent before do not count
+  TimePoint faster_;     // when it last went up in small steps, or will at the earliest
+  Duration pause_{};     // after the last time it went down a little
+  bool easing_ = false;  // has just gone down a little, and does not know yet whether that helps
+  double eased_from_ = 0;
+  TimePoint since_;  // checks sent before do not count
   unsigned asked_ = 0;
   unsigned lost_ = 0;
   unsigned in_a_row_ = 0;

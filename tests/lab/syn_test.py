@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import socket
 import subprocess
 
 import harness
@@ -62,6 +63,48 @@ class Answers(SynTestCase):
         found = {r["addr"] for r in records if r["type"] == "port"}
         self.assertGreaterEqual(len(found & is_open), 59, done.err)
         self.assertIn("the network takes no more", done.err)
+
+    def test_at_a_limit_only_what_was_lost_is_asked_again(self):
+        self.route_network()
+        is_open = {f"10.80.{i % 64}.{i}" for i in range(1, 250)}
+        for address in is_open:
+            self.serve(self.b, address, 443)
+        # Who is not open is silent.
+        self.b.nft("add table inet limited\nadd chain inet limited incoming { type filter hook input priority 0; }\n"
+                   "add rule inet limited incoming tcp flags syn / syn,ack limit rate over 3000/second burst 60 packets drop\n"
+                   "add chain inet limited outgoing { type filter hook output priority 0; }\n"
+                   "add rule inet limited outgoing ip saddr 10.80.0.0/16 tcp flags & rst == rst drop\n")
+        records, summary, _ = self.scan("-p", 443, "--rate", "30k", "10.80.0.0/18")
+        found = {r["addr"] for r in records if r["state"] == "open"}
+        self.assertGreaterEqual(len(found & is_open), 246)
+        tries = [r["tries"] for r in records if r["state"] == "filtered"]
+        self.assertGreater(tries.count(1), 3000, "calm stretches are asked once, but for a sample")
+        self.assertGreater(len(tries) - tries.count(1), 1000, "others twice, and a sixteenth of the calm ones")
+        self.assertEqual(summary["probes"], sum(r["tries"] for r in records), "each probe is told")
+
+
+class Ring(SynTestCase):
+    """Frames by AF_XDP, or else by a packet socket."""
+
+    def explained(self, *words):
+        done = run(self.a.command([*words, harness.binary("pier-scan"), "--syn", "--explain", "--all-states",
+                                   "-p", "80,81", self.b.ip4]))
+        self.assertEqual((done.code, "80/tcp\topen" in done.text, "81/tcp\tclosed" in done.text), (0, True, True), done)
+        return done.err
+
+    def test_where_there_is_one(self):
+        self.serve(self.b, self.b.ip4, 80)
+        try:
+            socket.socket(44, socket.SOCK_RAW).close()  # AF_XDP, which Python does not name
+        except OSError as error:
+            self.skipTest(f"this kernel has no AF_XDP: {error}")
+        self.assertIn("AF_XDP in copy mode: frames by eth0", self.explained())
+
+    def test_without_locked_memory_a_packet_socket_does_it(self):
+        self.serve(self.b, self.b.ip4, 80)
+        harness.need_program("setpriv")
+        err = self.explained("sh", "-c", 'ulimit -l 0; exec setpriv --bounding-set=-ipc_lock "$@"', "sh")
+        self.assertIn("the packet socket does it", err)
 
 
 class ElsewhereThanEthernet(SynTestCase):

@@ -71,6 +71,33 @@ TEST(SynRate, FindsALimitAndStaysAtIt) {
     }
 }
 
+// What is lost there has to be asked again.
+TEST(SynRate, AtALimitHardlyAnythingIsLost) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    World world(100'000, seed);
+    world.run(20s, limit_at(20'000));
+    world.probes = world.delivered = 0;
+    const TimePoint from = world.when;
+    world.run(30s, limit_at(20'000));
+    EXPECT_GT(world.delivered / world.probes, 0.99);
+    EXPECT_GT(world.delivered / seconds(world.when - from), 0.9 * 20'000);
+  }
+}
+
+// Or it would go slower and slower, without an end.
+TEST(SynRate, WeatherThatComesUpAtALimitIsNoLowerLimit) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    World world(100'000, seed);
+    world.run(20s, limit_at(20'000));
+    const auto both = [](double rate) { return std::max(limit_at(20'000)(rate), 0.1); };
+    world.run(60s, both);
+    world.probes = 0;
+    const TimePoint from = world.when;
+    world.run(60s, both);
+    EXPECT_GT(world.probes / seconds(world.when - from), 0.3 * 20'000);
+  }
+}
+
 TEST(SynRate, WeatherIsNoReasonToGoSlower) {
   for (const double loss : {0.02, 0.1, 0.2, 0.4})
     for (unsigned seed = 0; seed < 20; ++seed) {
