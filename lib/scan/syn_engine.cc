@@ -41,7 +41,7 @@ SynEngine::SynEngine(const ProbePlan& plan, SynWire& wire, const ScanLimits& lim
   stats_.pairs = plan.size();
   stats_.hosts = plan.hosts();
   others_.up = true;  // is kept for all hosts in one place
-  if (plan.hosts() <= kMostHostBits) up_bits_.assign(plan.hosts() / 64 + 1, 0);
+  if (plan.ports() > 1 && plan.hosts() <= kMostHostBits) up_bits_.assign(plan.hosts() / 64 + 1, 0);
   pace_.set_rate(rate_.rate());
 }
 

@@ -29,7 +29,8 @@ namespace pier {
 
 // Of each pair four bytes and a bit are kept, the time of its last probe and whether it has answered, and of
 // no more than kMostAtOnce pairs: larger plans are worked through in parts of that size, 66 MB. Beside that,
-// each host with an open port costs some hundred bytes, and each other one that answers a bit or a few bytes.
+// each host with an open port costs some hundred bytes, and where hosts have more than one port to ask, each
+// other one that answers a bit, or some forty bytes among more than 2^28.
 class SynEngine {
  public:
   static constexpr std::uint64_t kMostAtOnce = 1U << 24;

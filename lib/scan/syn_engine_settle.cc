@@ -112,6 +112,7 @@ bool SynEngine::report(const Pair& pair, PortResult result) {
 
 // Whether it was up already.
 bool SynEngine::mark_up(std::uint64_t host) {
+  if (plan_.ports() == 1) return false;  // each host has one answer
   if (up_bits_.empty()) return !up_.insert(host).second;
   std::uint64_t& word = up_bits_[host / 64];
   const std::uint64_t bit = std::uint64_t{1} << host % 64;

@@ -91,6 +91,7 @@ class Scene:
     """The two hosts as one case wants them, and what is open there."""
 
     def __init__(self, lab, case, stack):
+        self.case = case
         self.scanner = lab.a
         target = ipaddress.ip_network(case.target)
         listening = lab.a if target.is_loopback else lab.b
