@@ -325,6 +325,21 @@ class Course(SynTestCase):
         # SYN, SYN-ACK, and the kernel's reset, which frees the other end.
         self.assertIn("Flags [S.]", text)
         self.assertIn("Flags [R]", text)
+        # A reset is a warning of its own to it; checksums of what the kernel sends are left to the interface.
+        probes = "tcp.flags.syn == 1 && tcp.flags.ack == 0"
+        checked = ("-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE")
+        self.assertGreaterEqual(len(self.dissected(file, probes, *checked)), 4)
+        warned = "_ws.expert.severity >= 6291456"  # "warning"
+        self.assertEqual(self.dissected(file, f"{probes} && {warned}", *checked), [])
+        self.assertEqual(self.dissected(file, f"{warned} && !tcp.connection.rst"), [])
+        self.assertTrue(self.dissected(file, f"{warned} && tcp.connection.rst"), "or warnings are not seen at all")
+
+    def dissected(self, file, condition, *options):
+        """The packets for which Wireshark's dissectors hold that true."""
+        harness.need_program("tshark")
+        done = subprocess.run(["tshark", "-n", "-r", file, *options, "-Y", condition], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.splitlines()
 
     @staticmethod
     def _packets(file):
