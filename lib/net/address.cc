@@ -76,6 +76,10 @@ bool IpAddress::is_multicast() const {
   return family_ == Family::ipv4 ? (bytes_[0] & 0xf0U) == 0xe0 : bytes_[0] == 0xff;
 }
 
+bool IpAddress::is_link_local() const {
+  return family_ == Family::ipv6 && bytes_[0] == 0xfe && (bytes_[1] & 0xc0U) == 0x80;
+}
+
 bool IpAddress::is_v4_mapped() const {
   return family_ == Family::ipv6 &&
          std::all_of(bytes_.begin(), bytes_.begin() + 10, [](auto b) { return b == 0; }) &&

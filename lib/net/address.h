@@ -47,6 +47,7 @@ class IpAddress {
   [[nodiscard]] bool is_loopback() const;                     // 127/8, ::1, ::ffff:127/8
   [[nodiscard]] bool is_any() const;                          // 0.0.0.0 or ::
   [[nodiscard]] bool is_multicast() const;                    // 224/4, ff00::/8
+  [[nodiscard]] bool is_link_local() const;                   // fe80::/10; of IPv4, never
   [[nodiscard]] bool is_v4_mapped() const;                    // ::ffff:a.b.c.d
   // The IPv4 address inside a mapped one, or the address itself.
   [[nodiscard]] IpAddress unmapped() const;

@@ -62,6 +62,28 @@ std::optional<unsigned> link_flags(const RouteSocket& socket, unsigned interface
   return flags;
 }
 
+constexpr unsigned kKnown = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT;
+
+struct NeighbourEntry {
+  NeighbourKey key;
+  std::optional<KernelNeighbour> known;
+};
+
+std::optional<NeighbourEntry> read_neighbour(const RouteEntry& entry) {
+  const auto told = read_as<ndmsg>(entry.body);
+  const ByteView attributes = entry.attributes<ndmsg>();
+  const auto destination = find_attribute(attributes, NDA_DST);
+  if (!told || !destination || (told->ndm_family != AF_INET && told->ndm_family != AF_INET6))
+    return std::nullopt;
+  const auto address = address_from(told->ndm_family == AF_INET ? Family::ipv4 : Family::ipv6, *destination);
+  if (!address) return std::nullopt;
+  NeighbourEntry read{{static_cast<unsigned>(told->ndm_ifindex), *address}, std::nullopt};
+  const auto mac = find_value<MacAddress>(attributes, NDA_LLADDR);
+  if (entry.type == RTM_NEWNEIGH && mac && (told->ndm_state & kKnown) != 0)
+    read.known = {*mac, (told->ndm_state & NUD_PERMANENT) != 0};
+  return read;
+}
+
 }  // namespace
 
 Result<Ways> Ways::make(const WayOptions& options) {
@@ -176,10 +198,8 @@ std::optional<MacAddress> Ways::ask_neighbour(unsigned interface, const IpAddres
   request.attribute(NDA_DST, std::as_bytes(remote.bytes()));
   std::optional<MacAddress> found;
   (void)questions_.ask(std::move(request), [&](const RouteEntry& entry) {
-    const auto neighbour = read_as<ndmsg>(entry.body);
-    constexpr unsigned kKnown = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT;
-    if (!neighbour || (neighbour->ndm_state & kKnown) == 0) return;
-    found = find_value<MacAddress>(entry.attributes<ndmsg>(), NDA_LLADDR);
+    if (const auto neighbour = read_neighbour(entry); neighbour && neighbour->known)
+      found = neighbour->known->address;
   });
   return found;
 }
@@ -208,37 +228,54 @@ std::optional<MacAddress> Ways::neighbour(const Way& way, const IpAddress& remot
   return neighbour.address;
 }
 
-void Ways::follow_changes() {
+std::optional<KernelNeighbour> Ways::kernel_neighbour(const NeighbourKey& key) {
+  if (!kernel_) {
+    kernel_.emplace();
+    const ndmsg all{};
+    (void)questions_.ask(RouteRequest(RTM_GETNEIGH, NLM_F_DUMP, all), [&](const RouteEntry& entry) {
+      if (const auto read = read_neighbour(entry); read && read->known)
+        kernel_->insert_or_assign(read->key, *read->known);
+    });
+  }
+  const auto found = kernel_->find(key);
+  return found == kernel_->end() ? std::nullopt : std::optional(found->second);
+}
+
+Ways::Changes Ways::follow_changes() {
+  Changes changes;
   const auto visit = [&](const RouteEntry& entry) {
     if (entry.type != RTM_NEWNEIGH && entry.type != RTM_DELNEIGH) {
       stale_ = true;
       return;
     }
-    const auto changed = read_as<ndmsg>(entry.body);
-    const auto destination = find_attribute(entry.attributes<ndmsg>(), NDA_DST);
-    if (!changed || !destination || (changed->ndm_family != AF_INET && changed->ndm_family != AF_INET6))
-      return;
-    const Family family = changed->ndm_family == AF_INET ? Family::ipv4 : Family::ipv6;
-    const auto address = address_from(family, *destination);
-    if (!address) return;
-    const auto interface = static_cast<unsigned>(changed->ndm_ifindex);
+    const auto changed = read_neighbour(entry);
+    if (!changed) return;
+    const auto& [interface, address] = changed->key;
     last_neighbour_.reset();
-    neighbours_.erase({interface, *address});
+    neighbours_.erase(changed->key);
     // A link-local one may stand there with its zone.
-    if (family == Family::ipv6)
-      neighbours_.erase({interface, IpAddress(family, address->bytes(), interface)});
+    if (address.family() == Family::ipv6)
+      neighbours_.erase({interface, IpAddress(Family::ipv6, address.bytes(), interface)});
+    if (kernel_ && changed->known)
+      kernel_->insert_or_assign(changed->key, *changed->known);
+    else if (kernel_)
+      kernel_->erase(changed->key);
+    changes.neighbours.push_back(changed->key);
   };
   if (!changes_.changes(visit)) {
     neighbours_.clear();
     last_neighbour_.reset();
+    kernel_.reset();
     stale_ = true;
   }
   const TimePoint when = now();
-  if (!stale_ || when < loaded_ + kBetweenLoads) return;
+  if (!stale_ || when < loaded_ + kBetweenLoads) return changes;
   families_ = {};
   zones_.clear();
   stale_ = false;
   loaded_ = when;
+  changes.ways = true;
+  return changes;
 }
 
 std::string Ways::trouble(unsigned interface) const {

@@ -37,6 +37,18 @@ struct Way {
   std::optional<EthernetLink> ethernet = {};
 };
 
+struct NeighbourKey {
+  unsigned interface = 0;  // index
+  IpAddress address;
+  friend auto operator<=>(const NeighbourKey&, const NeighbourKey&) = default;
+};
+
+// What the kernel knows of a neighbour.
+struct KernelNeighbour {
+  MacAddress address{};
+  bool permanent = false;  // as an administrator has set it
+};
+
 struct WayOptions {
   std::optional<IpAddress> source = {};  // of this host
   std::string interface = {};            // the only one to use; empty for any
@@ -53,8 +65,15 @@ class Ways {
   // out when it has something to send there itself.
   [[nodiscard]] std::optional<MacAddress> neighbour(const Way& way, const IpAddress& remote);
 
+  // Of a neighbour on the same link, without its zone; nothing is asked over the link.
+  [[nodiscard]] std::optional<KernelNeighbour> kernel_neighbour(const NeighbourKey& key);
+
+  struct Changes {
+    bool ways = false;                          // interfaces or routes: any way may be another
+    std::vector<NeighbourKey> neighbours = {};  // that the kernel knows more or less of, without their zones
+  };
   // Forgets what may have changed since the last call. To be called often.
-  void follow_changes();
+  Changes follow_changes();
   // Why nothing can be sent by that interface: "is down", "has no carrier", "is gone"; or empty.
   [[nodiscard]] std::string trouble(unsigned interface) const;
 
@@ -88,14 +107,10 @@ class Ways {
   RouteSocket changes_;
   std::array<std::optional<Stretches>, 2> families_;
   std::map<unsigned, Way> zones_;  // of link-local addresses
-  struct NeighbourKey {
-    unsigned interface;
-    IpAddress address;
-    friend auto operator<=>(const NeighbourKey&, const NeighbourKey&) = default;
-  };
   std::map<NeighbourKey, Neighbour> neighbours_;
   // The last one found: most packets go by the same router.
   std::optional<std::pair<NeighbourKey, MacAddress>> last_neighbour_;
+  std::optional<std::map<NeighbourKey, KernelNeighbour>> kernel_;  // all that it knows of
   bool stale_ = false;
   TimePoint loaded_ = TimePoint::min();
 };

@@ -97,7 +97,7 @@ bool SynEngine::part_is_over(TimePoint when) {
     begin_round(when);
     return false;
   }
-  if (left_ > 0 && when < last_sent_ + patience()) return false;
+  if (left_ > 0 && (wire_.can_resume() || when < last_sent_ + patience())) return false;
   if (left_ > 0 && worth_another()) {
     begin_round(when);
     return false;
@@ -169,10 +169,13 @@ void SynEngine::follow_rate(TimePoint when) {
 }
 
 void SynEngine::send(TimePoint when) {
-  std::size_t count = std::min({pace_.allowance(when), kMostATurn, wire_.room()});
+  const std::size_t allowed = std::min(pace_.allowance(when), kMostATurn);
+  const SynWire::Resumed resumed = wire_.resume(allowed, faults_);
+  if (resumed.probes > 0) last_sent_ = when;
+  const std::size_t count = std::min(allowed - resumed.packets, wire_.room());
   std::size_t sent = 0;
   while (sent < count && send_one(when)) ++sent;
-  pace_.take(sent);
+  pace_.take(resumed.packets + sent);
   stuck_ = !wire_.flush(faults_);
   if (stuck_) resume_at_ = when + kQueueFull;
 }
@@ -254,6 +257,7 @@ Deadline SynEngine::wait_until(TimePoint when) const {
     sooner(std::max({pace_.next(), resume_at_, canary_queue_.empty() ? not_before_ : TimePoint::min()}));
   else if (left_ > 0)
     sooner(last_sent_ + patience());
+  if (wire_.can_resume()) sooner(std::max(pace_.next(), resume_at_));
   if (stuck_) sooner(std::max(resume_at_, when));
   if (const auto end = checks_.next_end()) sooner(*end);
   if (!canaries_.empty()) sooner(std::max(next_canary_, when));

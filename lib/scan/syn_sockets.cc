@@ -22,6 +22,12 @@ std::string name_of(unsigned interface) {
   return ::if_indextoname(interface, name.data()) != nullptr ? name.data() : fmt::format("{}", interface);
 }
 
+std::string_view how_to_send(const Way& way) {
+  if (!way.ethernet) return ", by a raw IP socket";
+  return way.on_link ? ", in frames: each neighbour is asked for its MAC address, a packet more"
+                     : ", in frames as soon as the next hop's MAC address is known";
+}
+
 void tell(StepSink* steps, std::string call, std::string text) {
   if (steps == nullptr) return;
   steps->step({.call = std::move(call), .text = std::move(text), .result = "ok", .fields = {}});
@@ -65,9 +71,12 @@ Result<std::unique_ptr<SynSockets>> SynSockets::open(SynSocketsOptions options) 
     auto receiver = SynReceiver::open(family, sockets->ports_.numbers());
     if (!receiver) return std::unexpected(receiver.error());
     sockets->receivers_.push_back(std::move(*receiver));
+    auto asker = NeighbourSocket::open(family);
+    if (!asker) return std::unexpected(asker.error());
+    sockets->askers_.push_back(std::move(*asker));
     tell(sockets->options_.steps, "setsockopt",
-         fmt::format("SO_ATTACH_FILTER and PACKET_RX_RING: {} answers to those ports, and ICMP errors",
-                     to_string(family)));
+         fmt::format("SO_ATTACH_FILTER and PACKET_RX_RING: {} answers to those ports, and ICMP errors; {}",
+                     to_string(family), family == Family::ipv4 ? "ARP replies" : "Neighbor Advertisements"));
   }
   return sockets;
 }
@@ -78,42 +87,49 @@ void SynSockets::queue(const SynProbe& probe, std::vector<SynFault>& faults) {
     faults.push_back({probe.tag, way.code});
     return;
   }
-  const Flow flow{way.source, ports_.numbers()[probe.lane], probe.address, probe.port};
-  SynPacket packet;
-  const std::size_t size = write_syn(packet, flow, cookie_.of(flow), clock_);
-  std::optional<MacAddress> next;
-  if (way.ethernet) next = ways_.neighbour(way, probe.address);
   if (std::ranges::find(used_, way.interface) == used_.end()) {
     used_.push_back(way.interface);
     if (options_.steps != nullptr)
       tell(options_.steps, "route",
            fmt::format("{} goes out by {} from {}{}", probe.address.to_string(), name_of(way.interface),
-                       way.source.to_string(),
-                       way.ethernet ? ", in frames as soon as the next hop's MAC address is known"
-                                    : ", by a raw IP socket"));
+                       way.source.to_string(), how_to_send(way)));
   }
+  std::optional<MacAddress> next;
+  if (way.ethernet && way.on_link) {
+    next = find_on_link(way, probe);
+    if (!next) return;
+  } else if (way.ethernet) {
+    next = ways_.neighbour(way, probe.address);
+  }
+  const Flow flow{way.source, ports_.numbers()[probe.lane], probe.address, probe.port};
+  SynPacket packet;
+  const std::size_t size = write_syn(packet, flow, cookie_.of(flow), clock_);
   sender_.add(probe.tag, packet, size, way, next, probe.address);
 }
 
 bool SynSockets::flush(std::vector<SynFault>& faults) {
   failures_.clear();
   clock_ = static_cast<std::uint32_t>(now().time_since_epoch() / std::chrono::milliseconds(1));
-  const bool all = sender_.flush(failures_);
+  bool all = sender_.flush(failures_);
+  stuck_interface_ = sender_.stuck_interface();
   for (const SendFailure& failure : failures_) {
-    const bool gone = failure.code == ENETDOWN || failure.code == ENODEV || failure.code == ENXIO;
-    if (gone && !trouble_) {
-      trouble_ = interface_trouble(failure.interface);
-      // It may be back already, or its number be another's: that packet is lost all the same.
-      if (!trouble_)
-        trouble_ = system_error("send", name_of(failure.interface), failure.code, ErrorKind::local).error();
-    }
+    note_failure(failure.interface, failure.code);
     faults.push_back({failure.tag, failure.code});
   }
+  all = ask_first(faults) && all;
   if (all)
     stuck_since_.reset();
   else if (!stuck_since_)
     stuck_since_ = now();
-  return all;
+  return all && can_hold();
+}
+
+void SynSockets::note_failure(unsigned interface, int code) {
+  const bool gone = code == ENETDOWN || code == ENODEV || code == ENXIO;
+  if (!gone || trouble_) return;
+  trouble_ = interface_trouble(interface);
+  // It may be back already, or its number be another's: that packet is lost all the same.
+  if (!trouble_) trouble_ = system_error("send", name_of(interface), code, ErrorKind::local).error();
 }
 
 std::optional<Error> SynSockets::interface_trouble(unsigned interface) const {
@@ -123,13 +139,13 @@ std::optional<Error> SynSockets::interface_trouble(unsigned interface) const {
 }
 
 std::optional<Error> SynSockets::trouble() {
-  ways_.follow_changes();
+  follow_changes();
   if (trouble_) return trouble_;
   // One that is down takes raw packets and drops them, and nothing comes in by it.
   for (const unsigned interface : used_)
     if (auto found = interface_trouble(interface)) return found;
   if (!stuck_since_ || now() < *stuck_since_ + kHopeless) return std::nullopt;
-  return fail(ErrorKind::local, "send", name_of(sender_.stuck_interface()),
+  return fail(ErrorKind::local, "send", name_of(stuck_interface_),
               "its transmit queue has been full for 10 s")
       .error();
 }
@@ -141,6 +157,7 @@ std::optional<std::size_t> SynSockets::lane_of(std::uint16_t port) const {
 }
 
 void SynSockets::take(std::vector<SynAnswer>& answers) {
+  take_neighbours();
   for (SynReceiver& receiver : receivers_)
     receiver.take([&](const SynReply& reply, TimePoint at) {
       const auto lane = lane_of(reply.flow.local_port);
@@ -157,6 +174,7 @@ void SynSockets::take(std::vector<SynAnswer>& answers) {
 std::uint64_t SynSockets::take_drops() {
   std::uint64_t drops = 0;
   for (SynReceiver& receiver : receivers_) drops += receiver.take_drops();
+  for (NeighbourSocket& asker : askers_) drops += asker.take_drops();
   return drops;
 }
 
@@ -166,6 +184,7 @@ bool SynSockets::wait(const Deadline& until) {
   for (const int fd : options_.wake_fds) fds[count++] = {fd, POLLIN, 0};
   const std::size_t wakes = count;
   for (const SynReceiver& receiver : receivers_) fds[count++] = {receiver.fd(), POLLIN, 0};
+  for (const NeighbourSocket& asker : askers_) fds[count++] = {asker.fd(), POLLIN, 0};
   timespec left{};
   const Duration wait = until.never() ? Duration::max() : std::max(*until.at() - now(), Duration::zero());
   left.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(wait).count();

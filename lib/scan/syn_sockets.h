@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "net/step.h"
 #include "packet/flow.h"
+#include "packet/neighbour_socket.h"
+#include "packet/neighbours.h"
 #include "packet/receiver.h"
 #include "packet/sender.h"
 #include "packet/source_ports.h"
@@ -38,8 +40,10 @@ class SynSockets final : public SynWire {
   [[nodiscard]] static Result<std::unique_ptr<SynSockets>> open(SynSocketsOptions options);
 
   [[nodiscard]] std::size_t lanes() const override { return ports_.numbers().size(); }
-  [[nodiscard]] std::size_t room() const override { return sender_.room(); }
+  [[nodiscard]] std::size_t room() const override { return can_hold() ? sender_.room() : 0; }
   void queue(const SynProbe& probe, std::vector<SynFault>& faults) override;
+  [[nodiscard]] Resumed resume(std::size_t most, std::vector<SynFault>& faults) override;
+  [[nodiscard]] bool can_resume() const override { return neighbours_.is_any_ready(); }
   [[nodiscard]] bool flush(std::vector<SynFault>& faults) override;
   [[nodiscard]] std::optional<Error> trouble() override;
   void take(std::vector<SynAnswer>& answers) override;
@@ -55,7 +59,19 @@ class SynSockets final : public SynWire {
         sender_(std::move(sender)) {}
 
   [[nodiscard]] std::optional<Error> interface_trouble(unsigned interface) const;
+  // Whether a whole batch may have to wait for neighbours.
+  [[nodiscard]] bool can_hold() const { return neighbours_.room() >= PacketSender::kBatch; }
+  void note_failure(unsigned interface, int code);
   [[nodiscard]] std::optional<std::size_t> lane_of(std::uint16_t port) const;
+
+  // syn_sockets_neighbours.cc.
+  // Without an address, the probe waits for it.
+  [[nodiscard]] std::optional<MacAddress> find_on_link(const Way& way, const SynProbe& probe);
+  // False when the transmit queue is full.
+  [[nodiscard]] bool ask(const NeighbourKey& key, std::vector<SynFault>& faults);
+  [[nodiscard]] bool ask_first(std::vector<SynFault>& faults);
+  void take_neighbours();
+  void follow_changes();
 
   SynSocketsOptions options_;
   SourcePorts ports_;
@@ -63,11 +79,15 @@ class SynSockets final : public SynWire {
   Ways ways_;
   PacketSender sender_;
   std::vector<SynReceiver> receivers_;
+  std::vector<NeighbourSocket> askers_;
+  Neighbours neighbours_;
   std::vector<SendFailure> failures_;
   std::optional<Error> trouble_;
   std::uint32_t clock_ = 0;               // of TCP timestamps: milliseconds, as of the last flush()
   std::vector<unsigned> used_;            // interfaces that frames were sent by
   std::optional<TimePoint> stuck_since_;  // the transmit queue is full
+  unsigned stuck_interface_ = 0;
+  TimePoint now_ = now();  // as of the last resume()
 };
 
 }  // namespace pier

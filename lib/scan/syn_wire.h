@@ -42,10 +42,21 @@ class SynWire {
 
   // Source ports, at least 1. An answer comes back to the one that was asked from.
   [[nodiscard]] virtual std::size_t lanes() const = 0;
-  // How many probes queue() takes until the next flush().
+  // How many probes queue() takes until the next flush(). It may keep some until it knows where to send them,
+  // and when it keeps too many, there is no room for a while.
   [[nodiscard]] virtual std::size_t room() const = 0;
   virtual void queue(const SynProbe& probe, std::vector<SynFault>& faults) = 0;
-  // Sends what is queued. False when this host's transmit queue is full: the rest is still queued.
+  struct Resumed {
+    std::size_t packets = 0;
+    std::size_t probes = 0;  // of them
+  };
+  // Queues at most so many packets that wait here: probes that were kept, and questions where to send them,
+  // but for the first question for a probe, which goes in its place. To be called often, before queue().
+  [[nodiscard]] virtual Resumed resume(std::size_t /*most*/, std::vector<SynFault>& /*faults*/) { return {}; }
+  // Whether probes that were kept can go.
+  [[nodiscard]] virtual bool can_resume() const { return false; }
+  // Sends what is queued. False when this host's transmit queue is full, and the rest is still queued, or
+  // when it keeps too many: there is no use in asking again at once.
   [[nodiscard]] virtual bool flush(std::vector<SynFault>& faults) = 0;
   // Why nothing more can go out, or come in: an interface has gone.
   [[nodiscard]] virtual std::optional<Error> trouble() = 0;

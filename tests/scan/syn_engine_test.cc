@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 #include <functional>
 #include <map>
 #include <random>
@@ -84,6 +85,33 @@ class FakeWire : public SynWire {
   std::vector<SynAnswer> answers_;
 };
 
+// Keeps each probe for a while, as one that waits for a neighbour's address, and has no room for more than
+// 100 of them.
+class KeepingWire final : public FakeWire {
+ public:
+  using FakeWire::FakeWire;
+  std::size_t room() const override { return kept_.size() >= 100 ? 0 : FakeWire::room(); }
+  void queue(const SynProbe& probe, std::vector<SynFault>&) override { kept_.emplace_back(now(), probe); }
+  Resumed resume(std::size_t most, std::vector<SynFault>& faults) override {
+    Resumed resumed;
+    for (; resumed.packets < most && FakeWire::room() > 0 && can_resume(); ++resumed.packets) {
+      FakeWire::queue(kept_.front().second, faults);
+      kept_.pop_front();
+    }
+    resumed.probes = resumed.packets;
+    ++asked_;
+    return resumed;
+  }
+  bool flush(std::vector<SynFault>& faults) override { return FakeWire::flush(faults) && room() > 0; }
+  bool can_resume() const override { return !kept_.empty() && now() >= kept_.front().first + kKept; }
+
+  static constexpr Duration kKept = 20ms;
+  unsigned asked_ = 0;
+
+ private:
+  std::deque<std::pair<TimePoint, SynProbe>> kept_;
+};
+
 struct Results : ScanObserver {
   bool result(const PortResult& result) override {
     all.push_back(result);
@@ -138,6 +166,22 @@ TEST(SynEngine, TellsEachPairOnce) {
       EXPECT_EQ(result.reason, "icmp 3/13 (administratively prohibited)");
     }
   }
+}
+
+// The last ones go out when all have been queued for long.
+TEST(SynEngine, WhatTheWireKeepsIsPacedAndWaitedFor) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.4", "1-100");
+  KeepingWire wire([](const SynProbe&) { return Kind::reset; });
+  ScanLimits limits = fast();
+  limits.retries = 0;
+  limits.rate = 4000;
+  const TimePoint started = now();
+  const Scan scan(plan, wire, limits);
+  EXPECT_EQ(scan.results.ports(PortState::closed).size(), 100U);
+  EXPECT_EQ(scan.stats().answers, 400U);
+  // Each probe counts twice: as the request that goes in its place, and when it goes itself.
+  EXPECT_GE(now() - started, 180ms);
+  EXPECT_LT(wire.asked_, 20'000U) << "it waits busily for room";
 }
 
 TEST(SynEngine, SilentPairsAreAskedAgainFromOtherPorts) {
