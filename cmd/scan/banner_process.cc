@@ -130,7 +130,8 @@ void BannerProcess::give_up(const Error& why) {
 }
 
 ScanEnd BannerProcess::finish(ScanEnd end, const Deadline& deadline, Interrupt& interrupt) {
-  bool wanted = end != ScanEnd::unwanted;
+  // What has come meanwhile is told, whatever ended the scan.
+  bool wanted = end != ScanEnd::unwanted && woken();
   while (wanted && !broken_ && !(asked_.empty() && waiting_.empty()) && !interrupt.taken() &&
          !deadline.passed()) {
     wait_for(channel_.get(), interrupt.fd(), deadline);
