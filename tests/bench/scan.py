@@ -45,6 +45,7 @@ def parse():
     parser.add_argument("--only", metavar="CASE,…", help=f"of: {', '.join(c.key for c in CASES)}")
     args = parser.parse_args()
     args.rounds = args.rounds or (1 if args.quick else 3)
+    args.peer_rounds = args.rounds
     keys = args.only.split(",") if args.only else [c.key for c in CASES]
     if not set(keys) <= {c.key for c in CASES}:
         parser.error("--only takes the names that --help tells")
@@ -161,6 +162,8 @@ def run_case(args, build, lab, case, folder, faults):
     with contextlib.ExitStack() as stack:
         scene = Scene(lab, case, stack)
         for turn, contender in report.interleaved(case.contenders, args.rounds):
+            if contender is not case.contenders[0] and turn >= args.peer_rounds:
+                continue
             into = runs[contender.name]
             into.failure = into.failure or build.lacks(contender.command) or ""
             if into.failure:
@@ -202,6 +205,9 @@ def tell(case, runs, open_ports):
     ours = runs[case.contenders[0].name]
     lines = [report.judge(f"pier, time to {other}", report.ratio(ours.seconds, runs[other].seconds), most=most)
              for other, most in case.reach]
+    if case.floor:
+        lines.append(report.judge(f"pier, time to {case.floor:.1f} s", statistics.median(ours.seconds) / case.floor
+                                  if ours.seconds else None, most=2))
     lines.append(report.judge("pier, least recall", min(ours.recall) * 100 if ours.recall else None,
                               least=case.recall * 100, unit=" %"))
     if case.loss and ours.missed:

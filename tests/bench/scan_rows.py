@@ -73,6 +73,7 @@ class Case:
     udp: bool = False  # open is what answers
     syn_rate: int = 0  # SYNs a second that it takes; 0: all
     reach: tuple = ()  # (other contender, most of its time)
+    floor: float = 0  # seconds that no scan can be faster than; at most twice that is wanted
     recall: float = 1.0  # least share of the open ports
 
 

@@ -2,7 +2,7 @@
 # How fast SYNs find open ports, and how many of them: pier --syn beside masscan, zmap and nmap -sS.
 """Measures scans by SYNs: packets a second, time, processor time, recall (found of what is open) and false opens.
 
-  scripts/bench syn [--quick] [--rounds 3] [--only CASE,…] [--write]
+  scripts/bench syn [--quick] [--rounds 3 [--peer-rounds 3]] [--only CASE,…] [--write]
 
 All are run in network namespaces made for the run: two hosts joined by a cable, of which the second answers for a whole
 /16, loses packets or takes SYNs at a rate only, by nftables. Needs root. Rounds are interleaved. What does not end within
@@ -38,10 +38,12 @@ def parse():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     builds.add_options(parser)
     parser.add_argument("--rounds", type=int, metavar="N", help="(default: 3, quick 1)")
+    parser.add_argument("--peer-rounds", type=int, metavar="N", help="of the others, the first ones (default: as many)")
     parser.add_argument("--patience", type=float, metavar="S", default=90, help="of one scan, in seconds (default: 90)")
     parser.add_argument("--only", metavar="CASE,…", help=f"of: {', '.join([*OTHERS, *(c.key for c in CASES)])}")
     args = parser.parse_args()
     args.rounds = args.rounds or (1 if args.quick else 3)
+    args.peer_rounds = args.peer_rounds or args.rounds
     known = [*(c.key for c in CASES), *OTHERS]
     args.keys = args.only.split(",") if args.only else [k for k in known if not args.quick or k in QUICK]
     if not set(args.keys) <= set(known):
@@ -169,7 +171,7 @@ def main():
                        capture_output=True, check=False)
         paper = report.Paper(
             f"{report.machine()}. {report.versions(build, ['pier', 'nmap', 'masscan', 'zmap'])}.\n\n"
-            f"{args.rounds} interleaved rounds: medians, and the least and the most. Recall is what was found of what is open. "
+            f"{args.rounds} interleaved rounds, of the others {args.peer_rounds}: medians, and the least and the most. Recall is what was found of what is open. "
             "Both hosts share the processors. Each is asked for 400,000 packets a second.")
         started = time.monotonic()
         for key, measured in (("sender", sender), ("growth", growth), ("garbage", garbage)):
