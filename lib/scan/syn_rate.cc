@@ -27,8 +27,8 @@ constexpr Duration kBetweenFaster = std::chrono::milliseconds(250);
 constexpr double kLostAtLimit = 2;
 constexpr unsigned kMostEased = 8;
 constexpr double kEased = 0.99;  // of the rate that is taken
-constexpr Duration kFirstPause = std::chrono::seconds(1);
-constexpr Duration kLongestPause = std::chrono::seconds(8);
+constexpr Duration kFirstPause = std::chrono::seconds(4);
+constexpr Duration kLongestPause = std::chrono::seconds(16);
 // A finding tells of the weather by this weight, and at a limit, where only less than before does, by that.
 // One that an easing did not change tells more.
 constexpr double kWeatherWeight = 0.125;

@@ -94,7 +94,7 @@ TEST(SynRate, WeatherThatComesUpAtALimitIsNoLowerLimit) {
     world.probes = 0;
     const TimePoint from = world.when;
     world.run(60s, both);
-    EXPECT_GT(world.probes / seconds(world.when - from), 0.3 * 20'000);
+    EXPECT_GT(world.probes / seconds(world.when - from), 0.2 * 20'000);
   }
 }
 
