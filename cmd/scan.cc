@@ -182,10 +182,10 @@ constexpr ExitNote kExits[] = {
     {"124", "--limit-time passed; what was found until then is reported"},
 };
 constexpr std::string_view kConflicts[] = {
-    "syn connect",        "syn udp",         "syn window",         "syn checkpoint",   "syn resume",
-    "all-states state",   "dry-run expect",  "dry-run explain",    "dry-run progress", "dry-run state",
-    "dry-run all-states", "max-open expect", "dry-run checkpoint", "dry-run resume",   "dry-run xml",
-    "checkpoint xml",     "resume xml",      "checkpoint banner",  "resume banner",    "dry-run banner",
+    "syn connect",        "syn udp",          "syn window",     "all-states state",   "dry-run expect",
+    "dry-run explain",    "dry-run progress", "dry-run state",  "dry-run all-states", "max-open expect",
+    "dry-run checkpoint", "dry-run resume",   "dry-run xml",    "checkpoint xml",     "resume xml",
+    "checkpoint banner",  "resume banner",    "dry-run banner",
 };
 
 constexpr Command kCommand{

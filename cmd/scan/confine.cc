@@ -117,6 +117,21 @@ constexpr AllowedCall kOfAsker[] = {
     {SYS_ioctl, 1, SIOCGIFINDEX},
 };
 
+// What AtomicFile needs to make a file.
+constexpr AllowedCall kNewFileCalls[] = {
+    {SYS_openat, 2, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC},
+#ifdef SYS_access
+    {SYS_access},
+    {SYS_readlink},
+#endif
+    {SYS_faccessat},
+    {SYS_readlinkat},
+    {SYS_umask},
+    {SYS_fchown},
+    {SYS_fchmod},
+    {SYS_getrandom},
+};
+
 std::filesystem::path folder_of(const std::string& file) {
   std::error_code ignored;
   const auto target = std::filesystem::weakly_canonical(file, ignored);
@@ -182,14 +197,15 @@ Result<std::optional<Account>> scan_account(const App& app, const std::vector<st
                  files);
 }
 
-Result<void> confine(const App& app, const std::optional<Account>& account, std::optional<pid_t> child) {
+Result<void> confine(const App& app, const std::optional<Account>& account, const StillAllowed& still) {
   if (auto done = give_up_rights(account); !done) return done;
   if (account) app.detail(fmt::format("user {} from here on", pier::quoted(account->text)));
   std::vector<AllowedCall> calls(std::begin(kOfScan), std::end(kOfScan));
-  if (child) {
-    calls.push_back({SYS_kill, 0, static_cast<std::uint32_t>(*child), 1, SIGKILL});
-    calls.push_back({SYS_wait4, 0, static_cast<std::uint32_t>(*child)});
+  if (still.child) {
+    calls.push_back({SYS_kill, 0, static_cast<std::uint32_t>(*still.child), 1, SIGKILL});
+    calls.push_back({SYS_wait4, 0, static_cast<std::uint32_t>(*still.child)});
   }
+  if (still.new_files) calls.insert(calls.end(), std::begin(kNewFileCalls), std::end(kNewFileCalls));
   const auto filtered = filter_calls(calls);
   if (!filtered) return std::unexpected(filtered.error());
   if (!*filtered) app.detail("this kernel does not filter system calls: all of them stay allowed");

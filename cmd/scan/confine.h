@@ -18,10 +18,14 @@ namespace pier::scan {
 [[nodiscard]] Result<std::optional<Account>> scan_account(const App& app,
                                                           const std::vector<std::string>& files);
 
-// Becomes that, drops all capabilities and every system call that is not needed; `child` is a process that it
-// may still end. ErrorKind::local.
+struct StillAllowed {
+  std::optional<pid_t> child = {};  // a process that it may end
+  bool new_files = false;  // it may make files that are not there yet (AtomicFile), and open no other
+};
+
+// Becomes that, drops all capabilities and every system call that is not needed. ErrorKind::local.
 [[nodiscard]] Result<void> confine(const App& app, const std::optional<Account>& account,
-                                   std::optional<pid_t> child);
+                                   const StillAllowed& still);
 
 // The same for the process that asks for banners: it may make TCP sockets and connect them, but opens nothing
 // else, and has nobody to end.

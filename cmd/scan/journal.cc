@@ -13,6 +13,7 @@ namespace pier::scan {
 namespace {
 
 constexpr Duration kBetween = std::chrono::seconds(1);
+constexpr int kShare = 20;  // of the time: one in so many parts
 
 // Not of the scan, but of one run of it.
 constexpr std::array<std::string_view, 8> kOfOneRun{"resume",  "checkpoint", "progress",   "quiet",
@@ -46,34 +47,48 @@ std::string range_text(const AddressRange& range) {
 }  // namespace
 
 bool FileJournal::due(TimePoint when) const {
-  return when - written_ >= kBetween;
+  return when >= due_;
 }
 
 bool FileJournal::before_results(const ScanProgress& progress, std::span<const PortResult> results,
                                  bool complete) {
   checkpoint_.drift = report_.drift() + report_.drift_of(results);
-  return output_.partial_fd() >= 0 || write(progress, complete);
+  return output_.partial_fd() >= 0 || write(progress, complete, now());
 }
 
 bool FileJournal::after_results(const ScanProgress& progress, bool complete) {
   output_.writer().flush();
   if (output_.partial_fd() < 0) return true;
+  const TimePoint began = now();
   struct stat there{};
   if (::fsync(output_.partial_fd()) != 0 || ::fstat(output_.partial_fd(), &there) != 0) {
     failure_ = Error{ErrorKind::local, "fsync", "the output", errno, {}};
     return false;
   }
   checkpoint_.output_size = static_cast<std::uint64_t>(there.st_size);
-  return write(progress, complete);
+  return write(progress, complete, began);
 }
 
-bool FileJournal::write(const ScanProgress& progress, bool complete) {
+bool FileJournal::write(const ScanProgress& progress, bool complete, TimePoint began) {
   checkpoint_.progress = progress;
   checkpoint_.complete = complete;
   const auto written = write_checkpoint(path_, checkpoint_);
   if (!written) failure_ = written.error();
-  written_ = now();
+  const TimePoint when = now();
+  // A sender that waits is one that does not send; a connect scan's probes are in flight meanwhile.
+  due_ = when + (progress.syn ? std::max(kBetween, (when - began) * (kShare - 1)) : kBetween);
   return written.has_value();
+}
+
+int end_run(const App& app, Report& report, Output& output, const FileJournal* journal, const RunEnd& run) {
+  if (journal != nullptr && journal->failure()) return app.fail(*journal->failure());
+  const bool goes_on = journal != nullptr && run.end != ScanEnd::complete;
+  const bool stays = goes_on && output.partial_fd() >= 0;
+  const int code = stays ? report.end_to_be_resumed(run.end, run.stats, run.given_up, run.signal)
+                         : report.end(run.end, run.stats, run.given_up, run.signal);
+  if (goes_on && run.end != ScanEnd::unwanted)
+    app.note("pier-scan --resume " + quoted(journal->path()) + " goes on with it");
+  return stays ? output.leave(app, code) : output.finish(app, code);
 }
 
 Checkpoint describe(const App& app, const Options& options, const ProbePlan& plan) {

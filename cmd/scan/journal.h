@@ -13,7 +13,8 @@
 
 namespace pier::scan {
 
-// Writes the checkpoint once a second at most. What goes to stdout is written after it: a pair is never told
+// Writes the checkpoint once a second at most, and with --syn less often where that would take more than a
+// twentieth of the time. What goes to stdout is written after it: a pair is never told
 // twice. What goes to a file is written before it, and taken back on resuming where it came too early.
 class FileJournal final : public ScanJournal {
  public:
@@ -26,19 +27,33 @@ class FileJournal final : public ScanJournal {
                                     bool complete) override;
   [[nodiscard]] bool after_results(const ScanProgress& progress, bool complete) override;
 
+  [[nodiscard]] const std::string& path() const { return path_; }
   // Why the last one could not be written.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
  private:
-  [[nodiscard]] bool write(const ScanProgress& progress, bool complete);
+  [[nodiscard]] bool write(const ScanProgress& progress, bool complete, TimePoint began);
 
   std::string path_;
   Checkpoint checkpoint_;
   Output& output_;
   Report& report_;
-  TimePoint written_ = TimePoint::min();
+  TimePoint due_ = TimePoint::min();
   std::optional<Error> failure_;
 };
+
+// How the engine came to its end.
+struct RunEnd {
+  ScanEnd end = ScanEnd::complete;
+  const ScanStats& stats;
+  std::span<const IpAddress> given_up;
+  std::optional<int> signal;
+};
+
+// What follows: the summary, the results in their place or left to be gone on from, and how to go on. The
+// exit code. `journal` is null without a checkpoint.
+[[nodiscard]] int end_run(const App& app, Report& report, Output& output, const FileJournal* journal,
+                          const RunEnd& run);
 
 // What a checkpoint says of the scan itself.
 [[nodiscard]] Checkpoint describe(const App& app, const Options& options, const ProbePlan& plan);

@@ -36,7 +36,7 @@ class Output {
   [[nodiscard]] const Style& style() const { return style_; }
 
   // The file that finish() renames; empty where there is none.
-  [[nodiscard]] std::string renamed_path() const { return file_ ? path_ : std::string(); }
+  [[nodiscard]] std::string renamed_path() const { return file_ || partial_.valid() ? path_ : std::string(); }
 
   // Puts the file in its place. The exit code: `code`, 141 when the reader of standard output has gone, or 2
   // when it could not be written, which is told.

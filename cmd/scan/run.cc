@@ -18,6 +18,7 @@
 #include "scan/interrupt.h"
 #include "scan/probe_connect.h"
 #include "scan/socket_prober.h"
+#include "scan/syn_engine.h"
 
 namespace pier::scan {
 namespace {
@@ -132,13 +133,9 @@ int probe(const Scan& scan, Report& report, Output& output, Interrupt& interrupt
                     [&](const PortResult& port, const Banner& banner) { report.show_with(port, banner); }) &&
       end == ScanEnd::complete)
     end = interrupt.taken() ? ScanEnd::interrupted : ScanEnd::deadline;
-  if (journal && journal->failure()) return app.fail(*journal->failure());
-  if (journal && end != ScanEnd::complete && output.partial_fd() >= 0) {
-    const int code = report.end_to_be_resumed(end, engine.stats(), engine.given_up(), interrupt.taken());
-    return output.leave(app, code);
-  }
-  const int code = report.end(end, engine.stats(), engine.given_up(), interrupt.taken());
-  return finish_xml(scan, report, engine.stats(), output.finish(app, code));
+  const int code = end_run(app, report, output, journal ? &*journal : nullptr,
+                           {end, engine.stats(), engine.given_up(), interrupt.taken()});
+  return finish_xml(scan, report, engine.stats(), code);
 }
 
 int go(const Scan& scan, Report& report) {
@@ -164,7 +161,9 @@ int go(const Scan& scan, Report& report) {
   report.start(scan.plan, (*output)->writer(), (*output)->style(), scan.from.has_value(), goes_on);
   if (scan.options.dry_run) return (*output)->finish(app, dry_run(report, scan.plan, *interrupt));
   explain_roles(report.steps());
-  if (scan.options.syn) return scan_by_syn(app, scan.options, scan.plan, report, **output, *interrupt);
+  if (scan.options.syn)
+    return scan_by_syn(app, scan.options, scan.plan, scan.from ? &*scan.from : nullptr, report, **output,
+                       *interrupt);
   return probe(scan, report, **output, *interrupt);
 }
 
@@ -197,6 +196,8 @@ int resume(const App& app, const std::string& path) {
   if (!plan) return app.fail(plan.error());
   if (plan->run_id() != from->run_id)
     return app.fail(usage_error("--resume", path, "its ports mean something else to this version").error());
+  const bool fits = options->syn ? SynEngine::fits(*plan, from->progress) : !from->progress.syn.has_value();
+  if (!fits) return app.fail(usage_error("--resume", path, "a damaged checkpoint").error());
   return go({as_before, *options, *plan, from}, report);
 }
 

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "cmd/scan/banner_process.h"
 #include "cmd/scan/confine.h"
+#include "cmd/scan/journal.h"
 #include "scan/rate_signals.h"
 #include "scan/syn_engine.h"
 #include "scan/syn_sockets.h"
@@ -32,17 +33,28 @@ bool has_family(const ProbePlan& plan, Family family) {
                              [&](const AddressRange& range) { return range.family == family; });
 }
 
+std::optional<std::string> checkpoint_path(const App& app) {
+  const auto resumed = app.args.text("resume");
+  return resumed ? resumed : app.args.text("checkpoint");
+}
+
 std::vector<std::string> result_files(const App& app, const Output& output) {
   std::vector<std::string> files;
   if (!output.renamed_path().empty()) files.push_back(output.renamed_path());
   if (const auto path = app.args.text("xml"); path && *path != "-") files.push_back(*path);
+  if (const auto path = checkpoint_path(app)) files.push_back(*path);
   return files;
 }
 
 }  // namespace
 
-int scan_by_syn(const App& app, const Options& options, const ProbePlan& plan, Report& report, Output& output,
-                Interrupt& interrupt) {
+int scan_by_syn(const App& app, const Options& options, const ProbePlan& plan, const Checkpoint* from,
+                Report& report, Output& output, Interrupt& interrupt) {
+  const auto state = checkpoint_path(app);
+  if (state && AtomicFile::is_special(*state))
+    return app.fail(usage_error("--checkpoint", *state,
+                                "is no regular file: with --syn, a new one is put in its place each time")
+                        .error());
   const std::vector<std::string> files = result_files(app, output);
   const auto account = scan_account(app, files);
   if (!account) return app.fail(account.error());
@@ -71,20 +83,26 @@ int scan_by_syn(const App& app, const Options& options, const ProbePlan& plan, R
                         .steps = report.steps()});
   if (!sockets) return app.fail(explain_missing_right(sockets.error()));
   const auto child = banners ? std::optional(banners->pid()) : std::nullopt;
-  if (const auto confined = confine(app, *account, child); !confined) return app.fail(confined.error());
+  if (const auto confined = confine(app, *account, {.child = child, .new_files = state.has_value()});
+      !confined)
+    return app.fail(confined.error());
   app.note(fmt::format("at most {} SYNs a second{}", format_count(*options.limits.rate),
                        app.args.has("rate") ? "" : " (--rate)"));
   ScanLimits limits = options.limits;
   if (options.progress) limits.tick = report.tick();
+  std::optional<FileJournal> journal;
+  if (state) limits.journal = &journal.emplace(*state, describe(app, options, plan), output, report);
   ScanObserver& observer = banners ? static_cast<ScanObserver&>(*banners) : report;
   SynEngine engine(plan, **sockets, limits, observer, &interrupt, &*signals);
+  if (from != nullptr) engine.restore(from->progress);
   ScanEnd end = engine.run();
   if (banners) end = banners->finish(end, limits.deadline, interrupt);
   if (engine.failure()) app.error(engine.failure()->message());
-  const int code = report.end(end, engine.stats(), {}, interrupt.taken());
-  if (!xml) return output.finish(app, code);
+  const int code = end_run(app, report, output, journal ? &*journal : nullptr,
+                           {end, engine.stats(), {}, interrupt.taken()});
+  if (!xml) return code;
   report.write_xml(xml->writer(), engine.stats());
-  return xml->finish(app, output.finish(app, code));
+  return xml->finish(app, code);
 }
 
 }  // namespace pier::scan

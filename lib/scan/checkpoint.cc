@@ -7,6 +7,7 @@
 
 #include "base/atomic_file.h"
 #include "base/proc_file.h"
+#include "scan/bits_text.h"
 
 namespace pier {
 namespace {
@@ -79,6 +80,7 @@ class Fields {
     }
     return all;
   }
+  [[nodiscard]] bool has(const char* name) const { return find(name) != nullptr; }
   [[nodiscard]] const json& object(const char* name) {
     static const json none = json::object();
     const json* const field = find(name);
@@ -142,6 +144,110 @@ bool take_unsettled(const std::vector<std::uint64_t>& numbers, ScanProgress& pro
   return true;
 }
 
+std::uint64_t blocks_of(const SynProgress& syn) {
+  return syn.size / SynProgress::kBlock + 1;
+}
+
+// A text for each round, from the first on, of the blocks that were calm in it.
+std::vector<std::string> calm_texts(const SynProgress& syn) {
+  std::vector<std::string> texts(syn.calm.empty() ? 0U : *std::ranges::max_element(syn.calm));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    std::vector<std::uint64_t> words(syn.calm.size() / 64 + 1, 0);
+    for (std::size_t block = 0; block < syn.calm.size(); ++block)
+      if (syn.calm[block] == i + 1) words[block / 64] |= std::uint64_t{1} << block % 64;
+    texts[i] = bits_text(words, blocks_of(syn));
+  }
+  return texts;
+}
+
+bool take_calm(const std::vector<std::string>& texts, SynProgress& syn) {
+  if (texts.size() > kMostTries) return false;
+  if (!texts.empty()) syn.calm.assign(blocks_of(syn), 0);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto words = parse_bits(texts[i], blocks_of(syn));
+    if (!words) return false;
+    for (std::size_t block = 0; block < syn.calm.size() && !words->empty(); ++block)
+      if (((*words)[block / 64] >> block % 64 & 1) != 0) syn.calm[block] = static_cast<std::uint8_t>(i + 1);
+  }
+  return true;
+}
+
+json syn_json(const SynProgress& syn) {
+  std::vector<std::uint64_t> known;
+  for (const auto& pair : syn.known) known.push_back(pair.index << 1 | (pair.open ? 1U : 0U));
+  // Three numbers a port: the index, the probes that it got, and the round-trip time in ns plus one, or 0.
+  std::vector<std::uint64_t> held;
+  for (const auto& port : syn.held) {
+    held.push_back(port.index);
+    held.push_back(port.tries);
+    held.push_back(port.rtt ? static_cast<std::uint64_t>(port.rtt->count()) + 1 : 0);
+  }
+  return {{"size", syn.size},
+          {"round", syn.round},
+          {"found", syn.found},
+          {"cursor", syn.cursor},
+          {"known", known},
+          {"settled", bits_text(syn.settled, syn.size)},
+          {"calm", calm_texts(syn)},
+          {"distrusted", syn.distrusted},
+          {"held", held},
+          {"hosts", syn.hosts},
+          {"up", bits_text(syn.up, syn.hosts)}};
+}
+
+bool take_held(const std::vector<std::uint64_t>& numbers, std::uint64_t end, SynProgress& syn) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+  if (numbers.size() % 3 != 0) return false;
+  for (std::size_t i = 0; i < numbers.size(); i += 3) {
+    const std::uint64_t rtt = numbers[i + 2];
+    if (numbers[i] >= end || numbers[i + 1] == 0 || numbers[i + 1] > kMostTries || rtt > kMost) return false;
+    syn.held.push_back({.index = numbers[i],
+                        .tries = static_cast<unsigned>(numbers[i + 1]),
+                        .rtt = rtt > 0 ? std::optional(Duration(rtt - 1)) : std::nullopt});
+  }
+  return true;
+}
+
+bool take_syn(const json& object, std::uint64_t next, SynProgress& syn) {
+  Fields fields(object);
+  std::uint64_t round = 0;
+  std::uint64_t distrusted = 0;
+  std::string settled;
+  std::string up;
+  std::vector<std::string> calm;
+  fields.take("size", syn.size);
+  fields.take("round", round);
+  fields.take("cursor", syn.cursor);
+  fields.take("found", syn.found);
+  fields.take("settled", settled);
+  fields.take("calm", calm);
+  fields.take("distrusted", distrusted);
+  fields.take("hosts", syn.hosts);
+  fields.take("up", up);
+  for (const std::uint64_t number : fields.numbers("known"))
+    syn.known.push_back({number >> 1, (number & 1) != 0});
+  constexpr std::uint64_t kMost = SynProgress::kMostPairs;
+  if (syn.size > kMost || syn.size > UINT64_MAX - next || syn.cursor > syn.size || syn.hosts > kMost ||
+      round == 0 || round > kMostTries || distrusted > kMostTries || !take_calm(calm, syn))
+    return false;
+  syn.distrusted = static_cast<unsigned>(distrusted);
+  syn.round = static_cast<unsigned>(round);
+  auto settled_bits = parse_bits(settled, syn.size);
+  auto up_bits = parse_bits(up, syn.hosts);
+  if (!settled_bits || !up_bits) return false;
+  syn.settled = std::move(*settled_bits);
+  syn.up = std::move(*up_bits);
+  return take_held(fields.numbers("held"), next + syn.size, syn) && fields.ok();
+}
+
+// Two numbers a host: the index, and how many of its ports are open.
+bool take_crowds(const std::vector<std::uint64_t>& numbers, ScanProgress& progress) {
+  if (numbers.size() % 2 != 0) return false;
+  for (std::size_t i = 0; i < numbers.size(); i += 2)
+    progress.crowds.push_back({.host = numbers[i], .open = numbers[i + 1]});
+  return true;
+}
+
 // A host's index and, in the two lowest bits, what its canaries said.
 std::uint64_t mark_number(const ScanProgress::HostMark& mark) {
   return mark.index << 2 | (mark.suspect ? 2U : 0U) | (mark.clear ? 1U : 0U);
@@ -161,10 +267,15 @@ std::string Checkpoint::to_text() const {
   for (const IpAddress& address : progress.given_up) lost.push_back(address.to_string());
   const json head{{"type", "checkpoint"}, {"schema", 1},    {"run", run_id}, {"words", words},
                   {"targets", targets},   {"names", names}, {"seed", seed}};
-  const json state{
-      {"type", "progress"},         {"complete", complete}, {"next", progress.next},
-      {"output_size", output_size}, {"drift", drift},       {"stats", stats_json(progress.stats)},
-      {"unsettled", unsettled},     {"hosts", hosts},       {"given_up", lost}};
+  json state{{"type", "progress"},         {"complete", complete}, {"next", progress.next},
+             {"output_size", output_size}, {"drift", drift},       {"stats", stats_json(progress.stats)},
+             {"unsettled", unsettled},     {"hosts", hosts},       {"given_up", lost}};
+  if (!progress.crowds.empty()) {
+    std::vector<std::uint64_t> crowds;
+    for (const auto& crowd : progress.crowds) crowds.insert(crowds.end(), {crowd.host, crowd.open});
+    state["crowds"] = crowds;
+  }
+  if (progress.syn) state["syn"] = syn_json(*progress.syn);
   // Words of a command line may be any bytes.
   constexpr auto kReplace = json::error_handler_t::replace;
   return head.dump(-1, ' ', false, kReplace) + "\n" + state.dump(-1, ' ', false, kReplace) + "\n";
@@ -206,7 +317,11 @@ Result<Checkpoint> Checkpoint::parse(std::string_view text, std::string_view whe
   second.take("given_up", lost);
   for (const std::string& address : lost)
     if (const auto parsed = IpAddress::parse(address)) progress.given_up.push_back(*parsed);
-  if (!first.ok() || !second.ok() || !stats || !unsettled) return bad("a damaged checkpoint");
+  const bool crowds = !second.has("crowds") || take_crowds(second.numbers("crowds"), progress);
+  const bool syn =
+      !second.has("syn") || take_syn(second.object("syn"), progress.next, progress.syn.emplace());
+  if (!first.ok() || !second.ok() || !stats || !unsettled || !crowds || !syn)
+    return bad("a damaged checkpoint");
   return checkpoint;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,13 +12,14 @@
 #include "base/error.h"
 #include "net/address.h"
 #include "scan/result.h"
+#include "scan/syn_progress.h"
 #include "scan/waiting.h"
 
 namespace pier {
 
-// The state of ScanEngine, less what a new one finds out by itself.
+// The state of ScanEngine or SynEngine, less what a new one finds out by itself.
 struct ScanProgress {
-  // Every pair of the plan from here on is still to be asked…
+  // Every pair of the plan from here on is still to be asked, but for what `syn` says…
   std::uint64_t next = 0;
   // …and of those before it, these.
   std::vector<Waiting> unsettled;
@@ -32,6 +34,13 @@ struct ScanProgress {
   std::vector<HostMark> up;
   static constexpr std::size_t kMostHosts = 100'000;
   std::vector<IpAddress> given_up;
+
+  struct Crowd {
+    std::uint64_t host = 0;  // index in the plan's targets
+    std::uint64_t open = 0;  // ports of which only the number is kept
+  };
+  std::vector<Crowd> crowds;
+  std::optional<SynProgress> syn = {};  // of a SynEngine
 };
 
 struct Checkpoint {
@@ -53,7 +62,7 @@ struct Checkpoint {
 [[nodiscard]] Result<Checkpoint> read_checkpoint(const std::string& path);
 
 // Puts it in the place of the last one, or leaves that: after a power failure too, one of them is there.
-// ErrorKind::local.
+// ErrorKind::local. Takes as long as fsync(2), and 20 ms (-O2) of the processor where it has 2.8 MB of bits.
 [[nodiscard]] Result<void> write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 
 // Where the engine leaves its progress. The results that it belongs to are passed on between the two calls.

@@ -36,7 +36,9 @@ ScanEnd ScanEngine::run() {
     if (!journal(false)) return ScanEnd::unwanted;
   }
   ScanEnd end = work();
-  if (end != ScanEnd::unwanted)
+  // How many ports of a host are open is known to whoever goes on to the end.
+  const bool open_counted = !limits_.max_open || limits_.journal == nullptr || end == ScanEnd::complete;
+  if (end != ScanEnd::unwanted && open_counted)
     for (auto& [key, host] : hosts_)
       if (!desk_.finish(host)) end = ScanEnd::unwanted;
   stats_.elapsed = now() - started_;

@@ -34,6 +34,8 @@ struct ScanLimits {
   bool canaries = true;                        // tell hosts that answer everywhere
   std::uint64_t seed = 0;                      // of the canaries' ports
   ScanJournal* journal = nullptr;              // is left the progress; must outlive the engine
+  // Pairs that a SynEngine works through at a time: 1 to SynProgress::kMostPairs.
+  std::uint64_t part = SynProgress::kMostPairs;
 };
 
 enum class ScanEnd : std::uint8_t {

@@ -4,7 +4,8 @@
 namespace pier {
 
 ScanProgress ScanEngine::progress() const {
-  ScanProgress progress{.next = next_, .unsettled = {}, .stats = stats_, .up = {}, .given_up = given_up_};
+  ScanProgress progress{
+      .next = next_, .unsettled = {}, .stats = stats_, .up = {}, .given_up = given_up_, .crowds = {}};
   for (const Question& question : asked_) {
     if (question.host == nullptr || question.purpose != Purpose::ask) continue;
     // The probe in flight does not count: its answer will reach nobody.
@@ -20,6 +21,8 @@ ScanProgress ScanEngine::progress() const {
     pool_.for_each(host.deferred, [&](const Waiting& waiting) { progress.unsettled.push_back(waiting); });
     // Not reported, so as good as not asked.
     for (const PortResult& result : host.held) progress.unsettled.push_back({result.index, 0});
+    if (limits_.max_open && host.open > host.held.size())
+      progress.crowds.push_back({.host = host.index, .open = host.open - host.held.size()});
     if (host.up && progress.up.size() < ScanProgress::kMostHosts)
       progress.up.push_back({.index = host.index,
                              .suspect = host.canary == CanaryState::suspect,
@@ -46,6 +49,10 @@ void ScanEngine::restore(const ScanProgress& progress) {
     if (mark.suspect) host.canary = CanaryState::suspect;
     if (mark.clear) host.canary = CanaryState::clear;
   }
+  for (const ScanProgress::Crowd& crowd : progress.crowds)
+    if (crowd.host < plan_.hosts())
+      host_of({.address = plan_.targets().addresses().at(crowd.host), .host_index = crowd.host}).open =
+          crowd.open;
   for (const Waiting& waiting : progress.unsettled) {
     if (waiting.index >= plan_.size()) continue;
     if (waiting.tries > 0)

@@ -38,8 +38,9 @@ bool ResultDesk::finish(HostState& host) {
   if (!max_open_ || host.open <= *max_open_) return release(host);
   host.held.clear();
   const bool suspect = host.canary == CanaryState::suspect;
-  stats_.states[static_cast<std::size_t>(suspect ? PortState::suspect : PortState::open)] += host.open;
-  return observer_.crowded({host.address, host.protocol, host.open, suspect});
+  const std::uint64_t open = std::exchange(host.open, 0);
+  stats_.states[static_cast<std::size_t>(suspect ? PortState::suspect : PortState::open)] += open;
+  return observer_.crowded({host.address, host.protocol, open, suspect});
 }
 
 bool ResultDesk::release(HostState& host) {

@@ -1,5 +1,7 @@
 #include "scan/syn_checks.h"
 
+#include <algorithm>
+
 namespace pier {
 namespace {
 
@@ -73,6 +75,13 @@ std::optional<SynChecks::Outcome> SynChecks::take_outcome(TimePoint when) {
 
 std::optional<TimePoint> SynChecks::next_end() const {
   return waiting_.empty() ? std::nullopt : std::optional(waiting_.front().until);
+}
+
+std::vector<SynProgress::Known> SynChecks::known(std::size_t most) const {
+  std::vector<SynProgress::Known> known;
+  for (std::size_t i = 0; i < std::min(most, ports_.size()); ++i)
+    known.push_back({.index = ports_[i].index, .open = ports_[i].open});
+  return known;
 }
 
 }  // namespace pier

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "net/address.h"
 #include "scan/rtt.h"
+#include "scan/syn_progress.h"
 
 namespace pier {
 
@@ -45,6 +46,9 @@ class SynChecks {
   [[nodiscard]] bool under_way() const { return !waiting_.empty(); }
   // When take_outcome() has one at the latest; nullopt while no check is under way.
   [[nodiscard]] std::optional<TimePoint> next_end() const;
+
+  // Up to `most` of the pairs that are kept, for another process to go on with.
+  [[nodiscard]] std::vector<SynProgress::Known> known(std::size_t most) const;
 
  private:
   static constexpr std::size_t kMost = 1024;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/number.h"
 
@@ -46,28 +47,36 @@ SynEngine::SynEngine(const ProbePlan& plan, SynWire& wire, const ScanLimits& lim
 }
 
 ScanEnd SynEngine::run() {
+  if (limits_.journal != nullptr) {
+    desk_.keep();
+    if (!journal(false)) return ScanEnd::unwanted;
+  }
   std::optional<ScanEnd> end;
   while (part_ < plan_.size() && !end) {
-    begin_part();
+    if (part_size_ == 0) begin_part();
     end = work_part();
     if (!end && !settle_silent()) end = ScanEnd::unwanted;
-    if (!end) part_ += part_size_;
+    if (!end) part_ += std::exchange(part_size_, 0);
   }
-  if (end == ScanEnd::failed && !settle_broken()) end = ScanEnd::unwanted;
-  if (end != ScanEnd::unwanted)
+  // What is left is asked by whoever goes on.
+  const bool goes_on = end && limits_.journal != nullptr;
+  if (end == ScanEnd::failed && !goes_on && !settle_broken()) end = ScanEnd::unwanted;
+  if (end != ScanEnd::unwanted && !(goes_on && limits_.max_open))
     for (auto& [key, host] : hosts_)
       if (!desk_.finish(host)) end = ScanEnd::unwanted;
   stats_.elapsed = now() - started_;
+  if (end != ScanEnd::unwanted && !journal(!end)) end = ScanEnd::unwanted;
   return end.value_or(ScanEnd::complete);
 }
 
 void SynEngine::begin_part() {
-  part_size_ = std::min(plan_.size() - part_, kMostAtOnce);
+  part_size_ = std::min(plan_.size() - part_, limits_.part);
   left_ = part_size_;
   answered_.assign(part_size_ / 64 + 1, 0);
   sent_.assign(part_size_, 0);
   round_ = 0;
   stretches_.begin(part_size_);
+  marks_.clear();
   begin_round(now());
 }
 
@@ -76,8 +85,9 @@ void SynEngine::begin_round(TimePoint when) {
   ++round_;
   unforeseen_ = false;
   cursor_ = 0;
-  found_ = 0;
+  last_found_ = std::exchange(found_, 0);
   round_sent_ = false;
+  mark(when);
   follow_rate(when);
 }
 
@@ -122,18 +132,23 @@ Duration SynEngine::patience() const {
   return rtt_.timeout(kLeastTimeout, limits_.timeout, round_ - 1);
 }
 
+bool SynEngine::in_trouble() {
+  auto trouble = wire_.trouble();
+  if (trouble) failure_ = std::move(*trouble);
+  return trouble.has_value();
+}
+
 std::optional<ScanEnd> SynEngine::turn() {
   TimePoint when = now();
   if (limits_.deadline.passed(when)) return ScanEnd::deadline;
   if (when >= next_look_) {
     next_look_ = when + kBetweenLooks;
     count_drops(when);
-    if (auto trouble = wire_.trouble()) {
-      failure_ = std::move(*trouble);
-      return ScanEnd::failed;
-    }
+    if (in_trouble()) return ScanEnd::failed;
   }
   if (when >= resume_at_) send(when);
+  // What did not leave for that reason is for whoever goes on.
+  if (!faults_.empty() && limits_.journal != nullptr && in_trouble()) return ScanEnd::failed;
   if (!settle_faults() || !settle_answers()) return ScanEnd::unwanted;
   when = now();
   if (!expire(when)) return ScanEnd::unwanted;
@@ -143,6 +158,7 @@ std::optional<ScanEnd> SynEngine::turn() {
     observer_.progress(stats_);
     next_tick_ = when + *limits_.tick;
   }
+  if (!journal_when_due(when)) return ScanEnd::unwanted;
   if (left_ == 0 && canaries_.empty()) return std::nullopt;
   const bool woken = wire_.wait(wait_until(when));
   if (!woken) return std::nullopt;
@@ -220,12 +236,14 @@ bool SynEngine::send_pair(TimePoint when) {
   }
   if (cursor_ >= part_size_) {
     round_sent_ = true;
+    mark(when);
     return false;
   }
   if (round_ > 1) {
     not_before_ = sent_at(cursor_, when) + std::min(kBetweenRounds, limits_.timeout);
     if (when < not_before_) return false;
   }
+  if (is_mark_due(when)) mark(when);
   const std::uint64_t at = cursor_++;
   const Pair pair = plan_.at(part_ + at);
   ++stats_.probes;

@@ -30,15 +30,16 @@ namespace pier {
 // Of each pair four bytes and a bit are kept, the time of its last probe and whether it has answered, and of
 // no more than kMostAtOnce pairs: larger plans are worked through in parts of that size, 66 MB. Beside that,
 // each host with an open port costs some hundred bytes, and where hosts have more than one port to ask, each
-// other one that answers a bit, or some forty bytes among more than 2^28.
+// other one that answers a bit, or some forty bytes among more than 2^28; and with a
+// journal, the results that wait for it, up to 70 MB.
 class SynEngine {
  public:
-  static constexpr std::uint64_t kMostAtOnce = 1U << 24;
+  static constexpr std::uint64_t kMostAtOnce = SynProgress::kMostPairs;
   static constexpr std::uint64_t kDefaultRate = 10'000;
   static constexpr unsigned kMostRounds = 10;
 
-  // All must outlive it; `interrupt` and `signals` may be null. Of the limits, the window and the journal
-  // count for nothing, and a rate must be there. The plan asks TCP ports only.
+  // All must outlive it; `interrupt` and `signals` may be null. Of the limits, the window counts for nothing,
+  // and a rate must be there. The plan asks TCP ports only.
   SynEngine(const ProbePlan& plan, SynWire& wire, const ScanLimits& limits, ScanObserver& observer,
             Interrupt* interrupt, RateSignals* signals);
 
@@ -48,6 +49,11 @@ class SynEngine {
   // for that of a limit. Without limits.retries, what went out at a limit's rate without a loss is not asked
   // again, but for a sample (SynStretches).
   ScanEnd run();
+
+  // Whether that may be of another SynEngine with this plan.
+  [[nodiscard]] static bool fits(const ProbePlan& plan, const ScanProgress& progress);
+  // Before run(): goes on from what fits.
+  void restore(const ScanProgress& progress);
 
   [[nodiscard]] const ScanStats& stats() const { return stats_; }
   // Why the end was ScanEnd::failed.
@@ -59,6 +65,7 @@ class SynEngine {
   [[nodiscard]] std::optional<ScanEnd> work_part();
   [[nodiscard]] std::optional<ScanEnd> turn();
   [[nodiscard]] bool part_is_over(TimePoint when);
+  [[nodiscard]] bool in_trouble();
   void begin_part();
   void begin_round(TimePoint when);
   void send(TimePoint when);
@@ -84,10 +91,27 @@ class SynEngine {
   [[nodiscard]] bool settle_broken();
   [[nodiscard]] bool expire(TimePoint when);
   [[nodiscard]] bool report(const Pair& pair, PortResult result);
-  [[nodiscard]] bool mark_up(std::uint64_t host);
+  bool mark_up(std::uint64_t host);
   void ask_canaries(HostState& host, TimePoint when);
   void count_drops(TimePoint when);
   void note_limit();
+
+  // syn_engine_progress.cc: for another one to go on with.
+  struct Mark {
+    TimePoint at;
+    unsigned round = 0;
+    std::uint64_t cursor = 0;
+  };
+  void mark(TimePoint when);
+  [[nodiscard]] bool is_mark_due(TimePoint when) const;
+  [[nodiscard]] Duration unknown_for() const;
+  [[nodiscard]] ScanProgress progress(TimePoint when) const;
+  [[nodiscard]] SynProgress part_progress(TimePoint when) const;
+  void restore_hosts(const ScanProgress& progress);
+  [[nodiscard]] HostState& restored_host(std::uint64_t index);
+  void restore_part(const SynProgress& part);
+  [[nodiscard]] bool journal(bool complete);
+  [[nodiscard]] bool journal_when_due(TimePoint when);
 
   // Of the pairs of the part, by their place in it.
   [[nodiscard]] bool is_answered(std::uint64_t at) const { return (answered_[at / 64] >> at % 64 & 1) != 0; }
@@ -123,15 +147,17 @@ class SynEngine {
   bool limit_told_ = false;
   std::uint64_t dropped_ = 0;  // answers, perhaps, that this host had no room for
 
-  std::uint64_t part_ = 0;  // the first pair of the part
-  std::uint64_t part_size_ = 0;
-  unsigned round_ = 0;        // from 1
-  std::uint64_t cursor_ = 0;  // place of the next pair in the round
+  std::uint64_t part_ = 0;       // the first pair of the part
+  std::uint64_t part_size_ = 0;  // 0 between parts
+  unsigned round_ = 0;           // from 1
+  std::uint64_t cursor_ = 0;     // place of the next pair in the round
   bool round_sent_ = false;
   TimePoint last_sent_ = TimePoint::min();   // a probe of a pair
   TimePoint not_before_ = TimePoint::min();  // the next pair
   std::uint64_t found_ = 0;                  // answers to a probe of this round
+  std::uint64_t last_found_ = 0;             // of the round before
   std::uint64_t left_ = 0;                   // pairs of the part without a verdict
+  std::deque<Mark> marks_;                   // where the round was when, the oldest first
   std::vector<std::uint64_t> answered_;
   std::vector<std::uint32_t> sent_;  // in microseconds, modulo 2^32
 

@@ -17,6 +17,8 @@ using Kind = Judgement::Kind;
 constexpr unsigned kCanaryTries = 2;
 // A silent port that was asked while no check was lost counts as one that was asked so often.
 constexpr unsigned kTriesOfCalm = 2;
+// Silent pairs that are told between two looks at the clock.
+constexpr std::uint64_t kBetweenJournals = 4096;
 
 std::uint64_t canary_key(std::uint64_t host, std::uint16_t port) {
   return host << 16 | port;
@@ -211,7 +213,9 @@ bool SynEngine::settle_faults() {
 
 bool SynEngine::settle_silent() {
   for (std::uint64_t at = 0; at < part_size_ && left_ > 0; ++at) {
+    if (at % kBetweenJournals == 0 && !journal_when_due(now())) return false;
     if (is_answered(at)) continue;
+    answered_[at / 64] |= std::uint64_t{1} << at % 64;
     --left_;
     ++stats_.silent;
     const unsigned tries = tries_of(at);

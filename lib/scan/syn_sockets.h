@@ -44,6 +44,7 @@ class SynSockets final : public SynWire {
   void queue(const SynProbe& probe, std::vector<SynFault>& faults) override;
   [[nodiscard]] Resumed resume(std::size_t most, std::vector<SynFault>& faults) override;
   [[nodiscard]] bool can_resume() const override { return neighbours_.is_any_ready(); }
+  [[nodiscard]] Duration longest_kept() const override { return Neighbours::kLongestHold; }
   [[nodiscard]] bool flush(std::vector<SynFault>& faults) override;
   [[nodiscard]] std::optional<Error> trouble() override;
   void take(std::vector<SynAnswer>& answers) override;

@@ -8,6 +8,14 @@ void SynStretches::begin(std::uint64_t pairs) {
   stretches_.clear();
   calm_.assign(pairs / kBlock + 1, 0);
   distrusted_ = 0;
+  unsure_ = UINT64_MAX;
+}
+
+void SynStretches::restore(const std::vector<std::uint8_t>& calm, unsigned distrusted, std::uint64_t at) {
+  std::ranges::copy_n(calm.begin(), static_cast<std::ptrdiff_t>(std::min(calm.size(), calm_.size())),
+                      calm_.begin());
+  distrusted_ = distrusted;
+  unsure_ = at / kBlock;
 }
 
 void SynStretches::ask(std::uint64_t at, bool limited, TimePoint when) {
@@ -37,9 +45,10 @@ void SynStretches::end_round(unsigned round) {
     if (beside || !stretch.limited || stretch.lost > 0 || stretch.checks < kChecks) continue;
     const std::uint64_t end = i + 1 < stretches_.size() ? stretches_[i + 1].first : last_ + 1;
     for (std::uint64_t block = stretch.first; block < end; ++block)
-      if (calm_[block] == 0) calm_[block] = static_cast<std::uint8_t>(round);
+      if (calm_[block] == 0 && block != unsure_) calm_[block] = static_cast<std::uint8_t>(round);
   }
   stretches_.clear();
+  unsure_ = UINT64_MAX;
 }
 
 }  // namespace pier

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "scan/syn_progress.h"
 
 namespace pier {
 
@@ -31,6 +32,12 @@ class SynStretches {
   // The checks were wrong: after that round everything is asked again.
   void distrust(unsigned round) { distrusted_ = round; }
 
+  // For another process to go on with, and before it asks from `at` on: what was asked before that in this
+  // round is not known to be calm.
+  [[nodiscard]] const std::vector<std::uint8_t>& calm() const { return calm_; }
+  [[nodiscard]] unsigned distrusted() const { return distrusted_; }
+  void restore(const std::vector<std::uint8_t>& calm, unsigned distrusted, std::uint64_t at);
+
   // The round in which it was asked in a calm stretch; 0 while in none.
   [[nodiscard]] unsigned calm_since(std::uint64_t at) const { return calm_[at / kBlock]; }
   // Whether that round, from 1, asks it while it has not been answered.
@@ -41,7 +48,7 @@ class SynStretches {
   }
 
  private:
-  static constexpr std::uint64_t kBlock = 256;  // pairs that are calm together
+  static constexpr std::uint64_t kBlock = SynProgress::kBlock;  // pairs that are calm together
   struct Stretch {
     std::uint64_t first;  // block
     TimePoint began;
@@ -50,10 +57,11 @@ class SynStretches {
     unsigned lost = 0;
     bool limited = true;
   };
-  std::vector<Stretch> stretches_;  // of this round
-  std::uint64_t last_ = 0;          // block that was asked
-  std::vector<std::uint8_t> calm_;  // the round, by block
-  unsigned distrusted_ = 0;         // in that round; 0 for never
+  std::vector<Stretch> stretches_;     // of this round
+  std::uint64_t last_ = 0;             // block that was asked
+  std::vector<std::uint8_t> calm_;     // the round, by block
+  unsigned distrusted_ = 0;            // in that round; 0 for never
+  std::uint64_t unsure_ = UINT64_MAX;  // block of which another process asked the first pairs, in this round
 };
 
 }  // namespace pier

@@ -55,6 +55,8 @@ class SynWire {
   [[nodiscard]] virtual Resumed resume(std::size_t /*most*/, std::vector<SynFault>& /*faults*/) { return {}; }
   // Whether probes that were kept can go.
   [[nodiscard]] virtual bool can_resume() const { return false; }
+  // How long it keeps a probe at most.
+  [[nodiscard]] virtual Duration longest_kept() const { return Duration::zero(); }
   // Sends what is queued. False when this host's transmit queue is full, and the rest is still queued, or
   // when it keeps too many: there is no use in asking again at once.
   [[nodiscard]] virtual bool flush(std::vector<SynFault>& faults) = 0;

@@ -1,6 +1,7 @@
 """pier-scan between two hosts joined by a cable (namespaces): `a` scans, `b` is scanned."""
 
 import json
+import re
 import socket
 
 from harness import Lab, TestCase, run
@@ -52,6 +53,14 @@ class SynTestCase(ScanLabTestCase):
     def route_network(self):
         self.b.ip("route", "add", "local", NETWORK, "dev", "lo")
         self.a.ip("route", "add", NETWORK, "via", self.b.ip4)
+
+    def pin_neighbours(self):
+        # The kernel's table of neighbours is one for all namespaces, and another test may fill it: what is permanent
+        # stays in it.
+        for host, other in ((self.a, self.b), (self.b, self.a)):
+            [mac] = re.findall(r"link/ether (\S+)", other.ip("link", "show", "eth0"))
+            for address in (other.ip4, other.ip6):
+                host.ip("neigh", "replace", address, "lladdr", mac, "dev", "eth0", "nud", "permanent")
 
     def spawn_syn(self, *words):
         return self.spawn(self.a.command(["pier-scan", "--syn", *map(str, words)]))

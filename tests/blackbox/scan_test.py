@@ -219,7 +219,6 @@ class Usage(ScanTestCase):
             (["--syn", "--connect", LOOPBACK], ["--syn", "--connect"]),
             (["--syn", "-p", "T:80,U:53", LOOPBACK], ["T:80,U:53", "UDP ports"]),
             (["--syn", "--window", "5", LOOPBACK], ["--syn", "--window"]),
-            (["--syn", "--checkpoint", "x", LOOPBACK], ["--syn", "--checkpoint"]),
             (["--user", "nobody", LOOPBACK], ["--user", "--syn"]),
         ]
         for words, texts in rows:

@@ -13,6 +13,12 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   }
   for (const pier::Waiting& waiting : read->progress.unsettled)
     if (waiting.index >= read->progress.next) std::abort();
+  if (const auto& syn = read->progress.syn) {
+    if (syn->size > pier::SynProgress::kMostPairs || syn->cursor > syn->size) std::abort();
+    if (syn->settled.size() * 64 >= syn->size + 64 || syn->up.size() * 64 >= syn->hosts + 64) std::abort();
+    for (const auto& held : syn->held)
+      if (held.index - read->progress.next >= syn->size && held.index >= read->progress.next) std::abort();
+  }
   const std::string written = read->to_text();
   const auto again = pier::Checkpoint::parse(written, "f");
   if (!again || again->to_text() != written) std::abort();

@@ -50,12 +50,7 @@ class SynBannerTestCase(SynTestCase):
 
     def setUp(self):
         super().setUp()
-        # The kernel's table of neighbours is one for all namespaces, and another test may fill it: what is permanent
-        # stays in it.
-        for host, other in ((self.a, self.b), (self.b, self.a)):
-            [mac] = re.findall(r"link/ether (\S+)", other.ip("link", "show", "eth0"))
-            for address in (other.ip4, other.ip6):
-                host.ip("neigh", "replace", address, "lladdr", mac, "dev", "eth0", "nud", "permanent")
+        self.pin_neighbours()
 
     def talk(self, address, port, talk, context=None, host=None):
         listener = self.listener(host or self.b, address, port)

@@ -95,5 +95,23 @@ TEST(SynStretches, AnotherPartBeginsAnew) {
   EXPECT_EQ(rounds.calm(2), Places{});
 }
 
+TEST(SynStretches, AnotherProcessGoesOnWithWhatWasCalm) {
+  Rounds rounds(4);
+  rounds.run(1, [](std::uint64_t stretch) { return stretch == 0 ? 1U : 0U; }, kAlways);
+  EXPECT_EQ(rounds.calm(2), (Places{2, 3}));
+  Rounds others(4);
+  others.tested.restore(rounds.tested.calm(), 0, kPairs / 2 + 5);
+  EXPECT_EQ(others.calm(2), (Places{2, 3}));
+  EXPECT_EQ(others.tested.distrusted(), 0U);
+  // Of the block in which it begins, the first were asked by the other one.
+  others.run(2, kNone, kAlways);
+  EXPECT_EQ(others.tested.calm_since(kPairs / 2), 0U);
+  EXPECT_EQ(others.tested.calm_since(kPairs / 2 - 1), 2U);
+  others.run(3, kNone, kAlways);
+  EXPECT_EQ(others.tested.calm_since(kPairs / 2), 3U);
+  others.tested.restore(rounds.tested.calm(), 2, 0);
+  EXPECT_TRUE(others.tested.is_asked(3 * kPairs + 1, 3));
+}
+
 }  // namespace
 }  // namespace pier
