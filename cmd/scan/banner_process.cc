@@ -126,6 +126,8 @@ bool BannerProcess::show_rest() {
 
 void BannerProcess::give_up(const Error& why) {
   broken_ = true;
+  // Whatever it does: what it says is not listened to any more, and would wake us for ever.
+  ::kill(pid_, SIGKILL);
   app_.error(why.message() + ": open ports are told without a banner from here on");
 }
 

@@ -126,6 +126,7 @@ constexpr AllowedCall kNewFileCalls[] = {
 #endif
     {SYS_faccessat},
     {SYS_readlinkat},
+    {SYS_getcwd},
     {SYS_umask},
     {SYS_fchown},
     {SYS_fchmod},

@@ -27,8 +27,9 @@ struct StillAllowed {
 [[nodiscard]] Result<void> confine(const App& app, const std::optional<Account>& account,
                                    const StillAllowed& still);
 
-// The same for the process that asks for banners: it may make TCP sockets and connect them, but opens nothing
-// else, and has nobody to end.
+// The same for the process that asks for banners: it may make TCP sockets and connect them, and a Unix
+// datagram socket, by which the names of interfaces are asked for. It opens nothing else, and has nobody to
+// end.
 [[nodiscard]] Result<void> confine_asker(const std::optional<Account>& account);
 
 }  // namespace pier::scan

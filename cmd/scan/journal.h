@@ -14,8 +14,9 @@
 namespace pier::scan {
 
 // Writes the checkpoint once a second at most, and with --syn less often where that would take more than a
-// twentieth of the time. What goes to stdout is written after it: a pair is never told
-// twice. What goes to a file is written before it, and taken back on resuming where it came too early.
+// twentieth of the time; more often where half a million results wait for it. What goes to stdout is written
+// after it: a pair is never told twice. What goes to a file is written before it, and taken back on resuming
+// where it came too early.
 class FileJournal final : public ScanJournal {
  public:
   // All must outlive it. `checkpoint` has what does not change.

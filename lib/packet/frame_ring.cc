@@ -107,12 +107,15 @@ bool FrameRing::flush(std::vector<SendFailure>& failures) {
     const int code = all ? 0 : errno;
     take_back();
     const bool some = sent() != before;
-    if (code == EBUSY && some) {
-      repeat(sent() - 1, failures);
+    if (some) thrown_away_ = 0;
+    if (code == EBUSY) {
+      // The last that it took, the driver threw away. It does not say that it has taken that one when it is
+      // the first of a call, but with the next that it sends.
+      repeat(some ? sent() - 1 : before + thrown_away_++, failures);
       return false;
     }
     if (some) continue;
-    if (code == 0 || code == EAGAIN || code == EBUSY || code == ENOBUFS || code == ENOMEM) return false;
+    if (code == 0 || code == EAGAIN || code == ENOBUFS || code == ENOMEM) return false;
     broken_ = true;
     for (std::uint32_t at = before; at != added_; ++at)
       failures.push_back({tags_[at & kMask], interface_, code});

@@ -72,6 +72,7 @@ class FrameRing {
   std::uint32_t added_ = 0;          // descriptors, ever, modulo 2^32
   std::vector<std::uint64_t> free_;  // frames, by their place
   std::vector<std::uint64_t> tags_;  // by descriptor
+  std::uint32_t thrown_away_ = 0;    // after those that the kernel says it has taken
   bool broken_ = false;
 };
 

@@ -194,9 +194,12 @@ std::optional<std::pair<NeighbourKey, HeldProbe>> Neighbours::take_ready() {
   return std::nullopt;
 }
 
-void Neighbours::expire(TimePoint when) {
-  while (!pending_.empty() && when >= pending_.front().since + kLongestHold)
-    erase(pending_, pending_.begin());
+void Neighbours::expire(TimePoint when, std::vector<std::uint64_t>& dropped) {
+  while (!pending_.empty() && when >= pending_.front().since + kLongestHold) {
+    const auto entry = pending_.begin();
+    while (entry->first_held != kNone) dropped.push_back(pop_held(*entry).tag);
+    erase(pending_, entry);
+  }
 }
 
 void Neighbours::forget(Entries::iterator entry, TimePoint when) {

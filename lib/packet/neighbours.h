@@ -73,8 +73,8 @@ class Neighbours {
   [[nodiscard]] std::optional<std::pair<NeighbourKey, HeldProbe>> take_ready();
   [[nodiscard]] bool is_any_ready() const { return !ready_.empty(); }
 
-  // Drops what has waited for too long.
-  void expire(TimePoint when);
+  // Drops what has waited for too long, and appends the tags of those probes.
+  void expire(TimePoint when, std::vector<std::uint64_t>& dropped);
   // Forgets what is known: of one that was fixed, or of all. Probes go on waiting.
   void forget_fixed(const NeighbourKey& key, TimePoint when);
   void forget_all(TimePoint when);

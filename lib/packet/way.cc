@@ -100,26 +100,29 @@ Result<Ways> Ways::make(const WayOptions& options) {
   return Ways(options, index, std::move(*questions), std::move(*changes));
 }
 
-void Ways::load(Family family, Stretches& stretches) const {
+bool Ways::load(Family family, Stretches& stretches) const {
   std::vector<Uint128> starts{0};
   rtmsg routes{};
   routes.rtm_family = domain(family);
-  (void)questions_.ask(RouteRequest(RTM_GETROUTE, NLM_F_DUMP, routes), [&](const RouteEntry& entry) {
-    const auto route = read_as<rtmsg>(entry.body);
-    const auto destination = find_attribute(entry.attributes<rtmsg>(), RTA_DST);
-    if (route && destination) add_ends(starts, family, *destination, route->rtm_dst_len);
-  });
+  const auto all =
+      questions_.ask(RouteRequest(RTM_GETROUTE, NLM_F_DUMP, routes), [&](const RouteEntry& entry) {
+        const auto route = read_as<rtmsg>(entry.body);
+        const auto destination = find_attribute(entry.attributes<rtmsg>(), RTA_DST);
+        if (route && destination) add_ends(starts, family, *destination, route->rtm_dst_len);
+      });
   fib_rule_hdr rules{};
   rules.family = domain(family);
-  (void)questions_.ask(RouteRequest(RTM_GETRULE, NLM_F_DUMP, rules), [&](const RouteEntry& entry) {
-    const auto rule = read_as<fib_rule_hdr>(entry.body);
-    const auto destination = find_attribute(entry.attributes<fib_rule_hdr>(), FRA_DST);
-    if (rule && destination) add_ends(starts, family, *destination, rule->dst_len);
-  });
+  const auto ruled =
+      questions_.ask(RouteRequest(RTM_GETRULE, NLM_F_DUMP, rules), [&](const RouteEntry& entry) {
+        const auto rule = read_as<fib_rule_hdr>(entry.body);
+        const auto destination = find_attribute(entry.attributes<fib_rule_hdr>(), FRA_DST);
+        if (rule && destination) add_ends(starts, family, *destination, rule->dst_len);
+      });
   std::ranges::sort(starts);
   starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
   stretches.ways.assign(starts.size(), std::nullopt);
   stretches.starts = std::move(starts);
+  return all && ruled;
 }
 
 const Way& Ways::to(const IpAddress& remote) {
@@ -129,7 +132,7 @@ const Way& Ways::to(const IpAddress& remote) {
     return at->second;
   }
   auto& stretches = families_[remote.family() == Family::ipv4 ? 0 : 1];
-  if (!stretches) load(remote.family(), stretches.emplace());
+  if (!stretches && !load(remote.family(), stretches.emplace())) stale_ = true;
   const auto after = std::ranges::upper_bound(stretches->starts, to_number(remote));
   auto& way = stretches->ways[static_cast<std::size_t>(after - stretches->starts.begin()) - 1];
   if (!way) way = ask(remote);

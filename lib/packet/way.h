@@ -96,7 +96,8 @@ class Ways {
     Duration pause{};
   };
 
-  void load(Family family, Stretches& stretches) const;
+  // False where the kernel did not tell all of them.
+  [[nodiscard]] bool load(Family family, Stretches& stretches) const;
   [[nodiscard]] Way ask(const IpAddress& remote) const;
   [[nodiscard]] std::optional<EthernetLink> ethernet_of(unsigned interface) const;
   [[nodiscard]] std::optional<MacAddress> ask_neighbour(unsigned interface, const IpAddress& remote) const;

@@ -55,13 +55,14 @@ ScanEnd SynEngine::run() {
   while (part_ < plan_.size() && !end) {
     if (part_size_ == 0) begin_part();
     end = work_part();
+    follow_kept(wire_.resume(0, faults_), now());
     if (!end && !settle_silent()) end = ScanEnd::unwanted;
     if (!end) part_ += std::exchange(part_size_, 0);
   }
   // What is left is asked by whoever goes on.
   const bool goes_on = end && limits_.journal != nullptr;
   if (end == ScanEnd::failed && !goes_on && !settle_broken()) end = ScanEnd::unwanted;
-  if (end != ScanEnd::unwanted && !(goes_on && limits_.max_open))
+  if (end != ScanEnd::unwanted && !goes_on)
     for (auto& [key, host] : hosts_)
       if (!desk_.finish(host)) end = ScanEnd::unwanted;
   stats_.elapsed = now() - started_;
@@ -74,6 +75,7 @@ void SynEngine::begin_part() {
   left_ = part_size_;
   answered_.assign(part_size_ / 64 + 1, 0);
   sent_.assign(part_size_, 0);
+  unsent_.clear();
   round_ = 0;
   stretches_.begin(part_size_);
   marks_.clear();
@@ -187,13 +189,30 @@ void SynEngine::follow_rate(TimePoint when) {
 void SynEngine::send(TimePoint when) {
   const std::size_t allowed = std::min(pace_.allowance(when), kMostATurn);
   const SynWire::Resumed resumed = wire_.resume(allowed, faults_);
-  if (resumed.probes > 0) last_sent_ = when;
+  follow_kept(resumed, when);
   const std::size_t count = std::min(allowed - resumed.packets, wire_.room());
   std::size_t sent = 0;
   while (sent < count && send_one(when)) ++sent;
   pace_.take(resumed.packets + sent);
   stuck_ = !wire_.flush(faults_);
   if (stuck_) resume_at_ = when + kQueueFull;
+}
+
+void SynEngine::follow_kept(const SynWire::Resumed& resumed, TimePoint when) {
+  const auto place_of = [this](std::uint64_t tag) -> std::optional<std::uint64_t> {
+    const std::uint64_t index = tag >> kPurposeBits;
+    if (purpose_of(tag) != Purpose::ask || !is_of_part(index)) return std::nullopt;
+    return index - part_;
+  };
+  if (!resumed.probes.empty()) last_sent_ = when;
+  for (const std::uint64_t tag : resumed.probes)
+    if (const auto at = place_of(tag)) sent_[*at] = microseconds_of(when);
+  const std::vector<std::uint64_t> unsent = wire_.take_unsent();
+  if (unsent.empty()) return;
+  stretches_.doubt(when - wire_.longest_kept());
+  if (unsent_.empty()) unsent_.assign(part_size_ / 64 + 1, 0);
+  for (const std::uint64_t tag : unsent)
+    if (const auto at = place_of(tag)) unsent_[*at / 64] |= std::uint64_t{1} << *at % 64;
 }
 
 bool SynEngine::send_one(TimePoint when) {
@@ -249,17 +268,18 @@ bool SynEngine::send_pair(TimePoint when) {
   ++stats_.probes;
   if (round_ > 1) ++stats_.retries;
   if (until_check_ > 0) --until_check_;
-  sent_[at] = static_cast<std::uint32_t>(when.time_since_epoch() / std::chrono::microseconds(1));
+  sent_[at] = microseconds_of(when);
+  if (!unsent_.empty()) unsent_[at / 64] &= ~(std::uint64_t{1} << at % 64);
   last_sent_ = when;
   stretches_.ask(at, rate_.limited(), when);
   const std::size_t lanes = wire_.lanes();
-  put(Purpose::ask, at, pair.address, pair.port, lanes > 1 ? (round_ - 1) % (lanes - 1) : 0);
+  put(Purpose::ask, part_ + at, pair.address, pair.port, lanes > 1 ? (round_ - 1) % (lanes - 1) : 0);
   return true;
 }
 
 void SynEngine::put(Purpose purpose, std::uint64_t what, const IpAddress& address, std::uint16_t port,
                     std::size_t lane) {
-  wire_.queue({.tag = what << 2 | static_cast<std::uint64_t>(purpose),
+  wire_.queue({.tag = what << kPurposeBits | static_cast<std::uint64_t>(purpose),
                .address = address,
                .port = port,
                .lane = lane},
@@ -273,7 +293,7 @@ Deadline SynEngine::wait_until(TimePoint when) const {
   if (limits_.tick) sooner(next_tick_);
   if (!canary_queue_.empty() || !round_sent_)
     sooner(std::max({pace_.next(), resume_at_, canary_queue_.empty() ? not_before_ : TimePoint::min()}));
-  else if (left_ > 0)
+  else if (left_ > 0 && (canaries_.empty() || when < last_sent_ + patience()))
     sooner(last_sent_ + patience());
   if (wire_.can_resume()) sooner(std::max(pace_.next(), resume_at_));
   if (stuck_) sooner(std::max(resume_at_, when));
@@ -284,8 +304,7 @@ Deadline SynEngine::wait_until(TimePoint when) const {
 
 // The time of its last probe, which was less than an hour ago.
 TimePoint SynEngine::sent_at(std::uint64_t at, TimePoint when) const {
-  const auto us = static_cast<std::uint32_t>(when.time_since_epoch() / std::chrono::microseconds(1));
-  return when - std::chrono::microseconds(us - sent_[at]);
+  return when - std::chrono::microseconds(microseconds_of(when) - sent_[at]);
 }
 
 bool SynEngine::is_to_ask(std::uint64_t at) const {

@@ -27,10 +27,10 @@
 
 namespace pier {
 
-// Of each pair four bytes and a bit are kept, the time of its last probe and whether it has answered, and of
-// no more than kMostAtOnce pairs: larger plans are worked through in parts of that size, 66 MB. Beside that,
-// each host with an open port costs some hundred bytes, and where hosts have more than one port to ask, each
-// other one that answers a bit, or some forty bytes among more than 2^28; and with a
+// Of each pair four bytes and a bit, or two, are kept, the time of its last probe and whether it has
+// answered, and of no more than kMostAtOnce pairs: larger plans are worked through in parts of that size, 66
+// MB. Beside that, each host with an open port costs some hundred bytes, and where hosts have more than one
+// port to ask, each other one that answers a bit, or some forty bytes among more than 2^28; and with a
 // journal, the results that wait for it, up to 70 MB.
 class SynEngine {
  public:
@@ -60,7 +60,15 @@ class SynEngine {
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
  private:
+  // Of a probe, in the lower bits of its tag; above them, of a pair its number in the plan.
   enum class Purpose : std::uint8_t { ask, check, canary };
+  static constexpr unsigned kPurposeBits = 2;
+  static Purpose purpose_of(std::uint64_t tag) {
+    return static_cast<Purpose>(tag & ((1U << kPurposeBits) - 1));
+  }
+  static std::uint32_t microseconds_of(TimePoint when) {
+    return static_cast<std::uint32_t>(when.time_since_epoch() / std::chrono::microseconds(1));
+  }
   // syn_engine.cc: time and sending.
   [[nodiscard]] std::optional<ScanEnd> work_part();
   [[nodiscard]] std::optional<ScanEnd> turn();
@@ -70,6 +78,7 @@ class SynEngine {
   void begin_round(TimePoint when);
   void send(TimePoint when);
   [[nodiscard]] bool send_one(TimePoint when);
+  void follow_kept(const SynWire::Resumed& resumed, TimePoint when);
   [[nodiscard]] bool send_canary(TimePoint when);
   [[nodiscard]] bool send_check(TimePoint when);
   [[nodiscard]] bool send_pair(TimePoint when);
@@ -113,6 +122,9 @@ class SynEngine {
   [[nodiscard]] bool journal(bool complete);
   [[nodiscard]] bool journal_when_due(TimePoint when);
 
+  [[nodiscard]] bool is_of_part(std::uint64_t index) const {
+    return index >= part_ && index - part_ < part_size_;
+  }
   // Of the pairs of the part, by their place in it.
   [[nodiscard]] bool is_answered(std::uint64_t at) const { return (answered_[at / 64] >> at % 64 & 1) != 0; }
   // Of the rounds up to that one, which asked it: the last (0 for none), and how many.
@@ -159,6 +171,8 @@ class SynEngine {
   std::uint64_t left_ = 0;                   // pairs of the part without a verdict
   std::deque<Mark> marks_;                   // where the round was when, the oldest first
   std::vector<std::uint64_t> answered_;
+  // Whose last probe did not go: no neighbour told where to. Empty where none was.
+  std::vector<std::uint64_t> unsent_;
   std::vector<std::uint32_t> sent_;  // in microseconds, modulo 2^32
 
   struct Canary {

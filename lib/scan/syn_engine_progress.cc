@@ -158,8 +158,7 @@ void SynEngine::restore_part(const SynProgress& part) {
   left_ = part_size_;
   for (const std::uint64_t word : answered_) left_ -= static_cast<std::uint64_t>(std::popcount(word));
   // Whenever it was: none is asked again too soon.
-  const auto us = static_cast<std::uint32_t>(now().time_since_epoch() / std::chrono::microseconds(1));
-  sent_.assign(part_size_, us);
+  sent_.assign(part_size_, microseconds_of(now()));
   round_ = part.round;
   cursor_ = part.cursor;
   found_ = part.found;

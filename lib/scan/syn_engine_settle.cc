@@ -54,7 +54,7 @@ bool SynEngine::settle(const SynAnswer& answer) {
       if (!settle_canary(canary_key(static_cast<std::uint64_t>(*host), answer.port), &answer)) return false;
   if (!index) return true;
   if (to_check) checks_.answered(*index, answer.at);
-  if (*index < part_ || *index - part_ >= part_size_ || is_answered(*index - part_)) return true;
+  if (!is_of_part(*index) || is_answered(*index - part_)) return true;
   return settle_pair(*index - part_, answer);
 }
 
@@ -73,7 +73,8 @@ bool SynEngine::settle_pair(std::uint64_t at, const SynAnswer& answer) {
   ++stats_.answers;
   if (tries > 1) ++stats_.late_answers;
   if (round == round_) ++found_;
-  if (const unsigned calm = stretches_.calm_since(at); calm > 0 && round > calm) {
+  const unsigned calm = stretches_.calm_since(at);
+  if (calm > 0 && round > calm && stretches_.distrusted() == 0) {
     stretches_.distrust(round_);
     unforeseen_ = true;
   }
@@ -191,21 +192,23 @@ void SynEngine::note_limit() {
 
 bool SynEngine::settle_faults() {
   for (const SynFault& fault : std::exchange(faults_, {})) {
-    const auto purpose = static_cast<Purpose>(fault.tag & 3);
-    const std::uint64_t what = fault.tag >> 2;
+    const Purpose purpose = purpose_of(fault.tag);
+    const std::uint64_t what = fault.tag >> kPurposeBits;
     if (purpose == Purpose::canary && !settle_canary(what, nullptr)) return false;
-    if (purpose != Purpose::ask || is_answered(what)) continue;
-    answered_[what / 64] |= std::uint64_t{1} << what % 64;
+    // One of a part that is over has its verdict.
+    if (purpose != Purpose::ask || !is_of_part(what) || is_answered(what - part_)) continue;
+    const std::uint64_t at = what - part_;
+    answered_[at / 64] |= std::uint64_t{1} << at % 64;
     --left_;
-    const Pair pair = plan_.at(part_ + what);
+    const Pair pair = plan_.at(what);
     const Judgement judgement = judge({.how = ConnectEnd::How::at_once, .code = fault.code});
     if (!report(pair, {.address = pair.address,
                        .port = pair.port,
                        .state = PortState::error,
                        .reason = judgement.reason,
                        .rtt = {},
-                       .tries = tries_of(what),
-                       .index = part_ + what}))
+                       .tries = tries_of(at),
+                       .index = what}))
       return false;
   }
   return true;
@@ -222,7 +225,8 @@ bool SynEngine::settle_silent() {
     const unsigned counts = stretches_.calm_since(at) > 0 ? std::max(tries, kTriesOfCalm) : tries;
     stats_.least_tries = stats_.silent == 1 ? counts : std::min(stats_.least_tries, counts);
     const Pair pair = plan_.at(part_ + at);
-    const Judgement judgement = judge({});
+    const bool unsent = !unsent_.empty() && (unsent_[at / 64] >> at % 64 & 1) != 0;
+    const Judgement judgement = unsent ? judge_no_neighbour() : judge({});
     if (!report(pair, {.address = pair.address,
                        .port = pair.port,
                        .state = judgement.state,

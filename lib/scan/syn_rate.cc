@@ -22,10 +22,8 @@ constexpr double kBelow = 0.95;       // of the rate that was answered
 constexpr double kMuchFaster = 1.05;  // until something is lost
 constexpr double kFaster = 1.01;
 constexpr Duration kBetweenFaster = std::chrono::milliseconds(250);
-// At a limit, so many lost checks more than the weather's are its doing. If going down a little does not help
-// so often, they are not.
+// At a limit, so many lost checks more than the weather's are its doing, if going down a little helps.
 constexpr double kLostAtLimit = 2;
-constexpr unsigned kMostEased = 8;
 constexpr double kEased = 0.99;  // of the rate that is taken
 constexpr Duration kFirstPause = std::chrono::seconds(4);
 constexpr Duration kLongestPause = std::chrono::seconds(16);
@@ -103,6 +101,10 @@ void SynRate::judge(TimePoint when) {
       futile_ = 0;
     }
   }
+  const double weather = std::max(weather_, kLeastWeather);
+  const double chance = 3 * std::sqrt(weather * (1 - weather) / asked);
+  const double much = weather_ + (limited_ ? kTooMuchWhenLimited : kTooMuch) + chance;
+  if (futile_ < kMostFutile && loss > much) return cut(loss, when);
   if (easing_) {
     easing_ = false;
     if (lost_ > weather_ * asked + 1) {
@@ -113,10 +115,6 @@ void SynRate::judge(TimePoint when) {
     pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
     faster_ = when + pause_;
   }
-  const double weather = std::max(weather_, kLeastWeather);
-  const double chance = 3 * std::sqrt(weather * (1 - weather) / asked);
-  const double much = weather_ + (limited_ ? kTooMuchWhenLimited : kTooMuch) + chance;
-  if (futile_ < kMostFutile && loss > much) return cut(loss, when);
   cuts_ = 0;
   const double usual = weather_ * asked;
   const double some = usual + 2 * std::sqrt(usual * (1 - weather_)) + kLostAtLimit;

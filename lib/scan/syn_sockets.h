@@ -44,6 +44,7 @@ class SynSockets final : public SynWire {
   void queue(const SynProbe& probe, std::vector<SynFault>& faults) override;
   [[nodiscard]] Resumed resume(std::size_t most, std::vector<SynFault>& faults) override;
   [[nodiscard]] bool can_resume() const override { return neighbours_.is_any_ready(); }
+  [[nodiscard]] std::vector<std::uint64_t> take_unsent() override { return std::exchange(unsent_, {}); }
   [[nodiscard]] Duration longest_kept() const override { return Neighbours::kLongestHold; }
   [[nodiscard]] bool flush(std::vector<SynFault>& faults) override;
   [[nodiscard]] std::optional<Error> trouble() override;
@@ -86,6 +87,7 @@ class SynSockets final : public SynWire {
   std::optional<Error> trouble_;
   std::uint32_t clock_ = 0;               // of TCP timestamps: milliseconds, as of the last flush()
   std::vector<unsigned> used_;            // interfaces that frames were sent by
+  std::vector<std::uint64_t> unsent_;     // tags of probes that were kept and dropped
   std::optional<TimePoint> stuck_since_;  // the transmit queue is full
   unsigned stuck_interface_ = 0;
   TimePoint now_ = now();  // as of the last resume()

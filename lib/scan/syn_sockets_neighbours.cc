@@ -36,7 +36,7 @@ std::optional<MacAddress> SynSockets::find_on_link(const Way& way, const SynProb
 
 SynWire::Resumed SynSockets::resume(std::size_t most, std::vector<SynFault>& faults) {
   now_ = now();
-  neighbours_.expire(now_);
+  neighbours_.expire(now_, unsent_);
   Resumed resumed;
   while (resumed.packets < most && sender_.room() > 0) {
     const auto ready = neighbours_.take_ready();
@@ -44,7 +44,7 @@ SynWire::Resumed SynSockets::resume(std::size_t most, std::vector<SynFault>& fau
     const auto& [key, held] = *ready;
     queue({.tag = held.tag, .address = address_of(key), .port = held.port, .lane = held.lane}, faults);
     ++resumed.packets;
-    ++resumed.probes;
+    resumed.probes.push_back(held.tag);
   }
   while (resumed.packets < most) {
     const NeighbourKey* again = neighbours_.again(now_);
@@ -66,7 +66,7 @@ bool SynSockets::ask(const NeighbourKey& key, std::vector<SynFault>& faults) {
   const auto asker = std::ranges::find(askers_, address.family(), &NeighbourSocket::family);
   if (!way.ethernet || !way.on_link || way.interface != key.interface || asker == askers_.end()) {
     // The route has changed meanwhile: the next round goes the new one.
-    (void)neighbours_.give_up(key);
+    for (const std::uint64_t tag : neighbours_.give_up(key)) unsent_.push_back(tag);
     return true;
   }
   const int code =

@@ -37,6 +37,13 @@ void SynStretches::check(bool lost, TimePoint sent) {
   if (lost) ++stretch.lost;
 }
 
+void SynStretches::doubt(TimePoint since) {
+  for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend(); ++stretch) {
+    stretch->limited = false;
+    if (stretch->began <= since) return;
+  }
+}
+
 void SynStretches::end_round(unsigned round) {
   for (std::size_t i = 0; i < stretches_.size() && distrusted_ == 0; ++i) {
     const bool beside =

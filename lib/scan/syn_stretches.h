@@ -27,10 +27,14 @@ class SynStretches {
   void ask(std::uint64_t at, bool limited, TimePoint when);
   // The end of a check that was sent at `sent`.
   void check(bool lost, TimePoint sent);
+  // Some of what was asked since then did not go out.
+  void doubt(TimePoint since);
   // The round is over. Checks whose end is not known yet speak for nothing.
   void end_round(unsigned round);
   // The checks were wrong: after that round everything is asked again.
-  void distrust(unsigned round) { distrusted_ = round; }
+  void distrust(unsigned round) {
+    if (distrusted_ == 0) distrusted_ = round;
+  }
 
   // For another process to go on with, and before it asks from `at` on: what was asked before that in this
   // round is not known to be calm.

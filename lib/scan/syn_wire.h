@@ -48,13 +48,15 @@ class SynWire {
   virtual void queue(const SynProbe& probe, std::vector<SynFault>& faults) = 0;
   struct Resumed {
     std::size_t packets = 0;
-    std::size_t probes = 0;  // of them
+    std::vector<std::uint64_t> probes = {};  // the tags of those among them
   };
   // Queues at most so many packets that wait here: probes that were kept, and questions where to send them,
   // but for the first question for a probe, which goes in its place. To be called often, before queue().
   [[nodiscard]] virtual Resumed resume(std::size_t /*most*/, std::vector<SynFault>& /*faults*/) { return {}; }
   // Whether probes that were kept can go.
   [[nodiscard]] virtual bool can_resume() const { return false; }
+  // The tags of probes that were kept and dropped since the last call: nobody told where to send them.
+  [[nodiscard]] virtual std::vector<std::uint64_t> take_unsent() { return {}; }
   // How long it keeps a probe at most.
   [[nodiscard]] virtual Duration longest_kept() const { return Duration::zero(); }
   // Sends what is queued. False when this host's transmit queue is full, and the rest is still queued, or

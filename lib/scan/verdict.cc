@@ -25,8 +25,7 @@ bool is_of_icmp(int code) {
 }
 
 Judgement of_icmp(const IcmpError& icmp) {
-  if (is_no_neighbour(icmp))
-    return {Kind::verdict, PortState::filtered, "host unreachable (no neighbour answers)"};
+  if (is_no_neighbour(icmp)) return judge_no_neighbour();
   if (icmp.from_this_host)
     return {Kind::verdict, PortState::error, "rejected by this host itself: " + describe(icmp)};
   return {Kind::verdict, PortState::filtered, describe(icmp)};
@@ -40,6 +39,10 @@ Judgement of_local_fault(int code) {
 }
 
 }  // namespace
+
+Judgement judge_no_neighbour() {
+  return {Kind::verdict, PortState::filtered, "host unreachable (no neighbour answers)"};
+}
 
 Judgement judge(const ConnectEnd& end) {
   if (end.to_itself) return {Kind::to_itself, PortState::error, "would connect to itself"};

@@ -49,6 +49,8 @@ struct Judgement {
 // did not come from the target. A reset after the handshake is `open`: somebody accepted. An ICMP error of
 // any code is `filtered`, port unreachable too.
 [[nodiscard]] Judgement judge(const ConnectEnd& end);
+// Of a probe that nobody on the link told where to send.
+[[nodiscard]] Judgement judge_no_neighbour();
 
 // The same of a UDP port: open only when it answered, closed when the target itself said port unreachable.
 // From somebody else that is `filtered`, as any other ICMP error. Silence is either, `open|filtered`.

@@ -15,6 +15,8 @@ from scan_lab import ScanLabTestCase, SynTestCase
 class Networks:
     """What every kind of probe makes of a network's answers."""
 
+    patience = "20s"  # until it is known that there is no neighbour
+
     def test_a_black_hole_is_filtered_after_all_tries(self):
         self.b.drop("tcp dport 80")
         for address in (self.b.ip4, self.b.ip6):
@@ -47,7 +49,7 @@ class Networks:
             subprocess.run(self.a.command(["sysctl", "-qw", command]), check=True)
         for address in ("10.77.0.99", "fd77::99"):
             with self.subTest(address=address):
-                state, reason, code = self.verdict(address, 80, "--probe-timeout", "20s")
+                state, reason, code = self.verdict(address, 80, "--probe-timeout", self.patience)
                 self.assertEqual((state, code), ("filtered", 3))
                 self.assertIn("no neighbour answers", reason)
 
@@ -66,7 +68,7 @@ class Answers(Networks, ScanLabTestCase):
 
 
 class AnswersToSyns(Networks, SynTestCase):
-    pass
+    patience = "1500ms"  # a SYN waits a second for the neighbour
 
 
 class LocalFaults(ScanLabTestCase):

@@ -89,7 +89,7 @@ class OnLink(ScanLabTestCase):
                    "add rule inet seen incoming tcp flags syn counter accept\n")
         before = self.b.received()
         records, summary, code = self.scan("-p", "1-5000", "--rate", "5k", "--retries", 0, "10.80.99.1")
-        self.assertEqual({(r["state"], r["reason"]) for r in records}, {("filtered", "no answer")})
+        self.assertEqual({(r["state"], r["reason"]) for r in records}, {("filtered", "host unreachable (no neighbour answers)")})
         self.assertEqual((len(records), summary["complete"], code), (5000, True, 3))
         self.assertLess(self.b.received() - before, 20)
 

@@ -75,12 +75,13 @@ TEST_F(NeighbourTable, ARequestThatFindsNoRoomIsNotForgotten) {
 }
 
 TEST_F(NeighbourTable, SilenceIsAskedThreeTimesAndThenDropped) {
+  std::vector<std::uint64_t> dropped;
   hold(1);
   unsigned asked = ask_first();
   for (int i = 0; i < 999; ++i) {
     time += milliseconds(1);
     if (i % 100 == 0) hold(1);  // which is no reason for more
-    neighbours.expire(time);
+    neighbours.expire(time, dropped);
     const unsigned more = ask_first() + ask_again();
     if (more > 0) {
       EXPECT_EQ((i + 1) % 300, 0) << i;
@@ -90,7 +91,9 @@ TEST_F(NeighbourTable, SilenceIsAskedThreeTimesAndThenDropped) {
   EXPECT_EQ(asked, Neighbours::kMostRequests);
   EXPECT_EQ(neighbours.room(), Neighbours::kMostHeld - 11);
   time += milliseconds(1);
-  neighbours.expire(time);
+  EXPECT_EQ(dropped.size(), 0U);
+  neighbours.expire(time, dropped);
+  EXPECT_EQ(dropped.size(), 11U);
   EXPECT_EQ(neighbours.room(), Neighbours::kMostHeld);
   EXPECT_FALSE(told(1)) << "too late";
   EXPECT_FALSE(neighbours.is_any_ready());

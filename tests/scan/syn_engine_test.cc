@@ -29,9 +29,9 @@ class KeepingWire final : public FakeWire {
     Resumed resumed;
     for (; resumed.packets < most && FakeWire::room() > 0 && can_resume(); ++resumed.packets) {
       FakeWire::queue(kept_.front().second, faults);
+      resumed.probes.push_back(kept_.front().second.tag);
       kept_.pop_front();
     }
-    resumed.probes = resumed.packets;
     ++asked_;
     return resumed;
   }
@@ -98,6 +98,60 @@ TEST(SynEngine, WhatTheWireKeepsIsPacedAndWaitedFor) {
   // Each probe counts twice: as the request that goes in its place, and when it goes itself.
   EXPECT_GE(now() - started, 180ms);
   EXPECT_LT(wire.asked_, 20'000U) << "it waits busily for room";
+  const auto quickest = std::ranges::min(scan.results.all, {}, &PortResult::rtt).rtt;
+  EXPECT_LT(quickest, KeepingWire::kKept) << "the wait for the neighbour counts as the answer's way";
+}
+
+// Forgets the first probe, and says that it could not be sent when another part of the plan is asked.
+class LateWire final : public FakeWire {
+ public:
+  using FakeWire::FakeWire;
+  void queue(const SynProbe& probe, std::vector<SynFault>& faults) override {
+    if (!late_) {
+      late_ = probe.tag;
+      return;
+    }
+    if (++queued_ == 100) faults.push_back({*late_, ENETDOWN});
+    FakeWire::queue(probe, faults);
+  }
+
+ private:
+  std::optional<std::uint64_t> late_;
+  unsigned queued_ = 0;
+};
+
+TEST(SynEngine, AFaultOfAPartThatIsOverChangesNothing) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.4", "1-40");
+  LateWire wire([](const SynProbe&) { return Kind::reset; });
+  ScanLimits limits = fast();
+  limits.retries = 0;
+  limits.part = 64;
+  const Scan scan(plan, wire, limits);
+  EXPECT_EQ(scan.results.all.size(), 160U);
+  EXPECT_EQ(scan.results.ports(PortState::error).size(), 0U);
+  EXPECT_EQ(scan.stats().answers, 159U);
+}
+
+class CountingWire final : public FakeWire {
+ public:
+  using FakeWire::FakeWire;
+  bool wait(const Deadline& until) override {
+    ++waits_;
+    return FakeWire::wait(until);
+  }
+  unsigned waits_ = 0;
+};
+
+TEST(SynEngine, CanariesAreWaitedForInPeace) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-10");
+  CountingWire wire(
+      [](const SynProbe& probe) { return probe.port == 5 ? std::optional(Kind::syn_ack) : std::nullopt; });
+  ScanLimits limits = fast();
+  limits.timeout = 400ms;
+  const Scan scan(plan, wire, limits);
+  EXPECT_EQ(scan.results.ports(PortState::open), std::set<std::uint16_t>{5});
+  EXPECT_GT(scan.stats().canaries, 0U);
+  EXPECT_LT(wire.waits_, 2000U);
 }
 
 TEST(SynEngine, SilentPairsAreAskedAgainFromOtherPorts) {

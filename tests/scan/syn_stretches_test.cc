@@ -84,8 +84,27 @@ TEST(SynStretches, AnUnforeseenAnswerHasEverythingAskedAgain) {
   rounds.tested.distrust(2);
   EXPECT_EQ(rounds.calm(2), (Places{0, 1, 2})) << "that round has passed them already";
   EXPECT_EQ(rounds.calm(3), Places{});
+  rounds.tested.distrust(3);
+  EXPECT_EQ(rounds.calm(3), Places{}) << "one answer after another does not end that";
   rounds.run(3, kNone, kAlways);
   EXPECT_EQ(rounds.calm(4), Places{});
+}
+
+TEST(SynStretches, WhatDidNotGoOutIsNotCalm) {
+  SynStretches stretches;
+  stretches.begin(4 * kPairs);
+  TimePoint at = now();
+  for (std::uint64_t i = 0; i < 4 * kPairs; ++i) {
+    if (i % kPairs == 0) at += std::chrono::seconds(1);
+    stretches.ask(i, true, at);
+    if (i % 16 == 0) stretches.check(false, at);
+  }
+  // Of the last second and a half: the third and the fourth.
+  stretches.doubt(at - std::chrono::milliseconds(500));
+  stretches.end_round(1);
+  EXPECT_EQ(stretches.calm_since(kPairs), 1U);
+  EXPECT_EQ(stretches.calm_since(2 * kPairs), 0U);
+  EXPECT_EQ(stretches.calm_since(3 * kPairs), 0U);
 }
 
 TEST(SynStretches, AnotherPartBeginsAnew) {
