@@ -1,5 +1,5 @@
-// Sends forged answers to SYNs that it has not seen, as fast as it can, and says how many:
-//   bench_forge INTERFACE MAC FIRST-SOURCE SOURCES SOURCE-PORT DESTINATION PORT SECONDS
+// Sends forged answers to SYNs that it has not seen, at a rate, and says how many:
+//   bench_forge INTERFACE MAC FIRST-SOURCE SOURCES SOURCE-PORT DESTINATION PORT SECONDS RATE
 // Until SIGTERM, or SECONDS have passed. Seven of ten are SYN-ACKs with right checksums and a number by
 // chance, one a reset, one an ICMP error that quotes such a SYN, and one noise: bytes by chance behind a
 // right IP header.
@@ -20,6 +20,7 @@
 #include <cstring>
 #include <random>
 #include <span>
+#include <thread>
 
 namespace {
 
@@ -122,12 +123,13 @@ int main(int argc, char** argv) {
   in_addr first{};
   in_addr destination{};
   std::array<unsigned, 6> mac{};
-  if (argc != 9 ||
+  if (argc != 10 ||
       std::sscanf(argv[2], "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6 ||
       inet_pton(AF_INET, argv[3], &first) != 1 || inet_pton(AF_INET, argv[6], &destination) != 1 ||
-      std::atoi(argv[4]) < 1) {
-    std::fputs("usage: bench_forge INTERFACE MAC FIRST-SOURCE SOURCES SOURCE-PORT DESTINATION PORT SECONDS\n",
-               stderr);
+      std::atoi(argv[4]) < 1 || std::atoi(argv[9]) < 1) {
+    std::fputs(
+        "usage: bench_forge INTERFACE MAC FIRST-SOURCE SOURCES SOURCE-PORT DESTINATION PORT SECONDS RATE\n",
+        stderr);
     return 2;
   }
   Forger forger{.first = ntohl(first.s_addr),
@@ -157,8 +159,10 @@ int main(int argc, char** argv) {
   }
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::seconds(std::atoi(argv[8]));
+  const auto pause = std::chrono::nanoseconds(std::int64_t{1'000'000'000} * kBatch / std::atoi(argv[9]));
   unsigned long long sent = 0;
-  while (stopped == 0 && Clock::now() < end) {
+  for (auto next = Clock::now(); stopped == 0 && Clock::now() < end; next += pause) {
+    std::this_thread::sleep_until(next);
     for (std::size_t i = 0; i < kBatch; ++i) parts[i].iov_len = forger.write(frames[i]);
     const int done = sendmmsg(fd, messages.data(), kBatch, 0);
     if (done < 0 && errno != EINTR && errno != ENOBUFS && errno != EAGAIN) return fail("sendmmsg");
