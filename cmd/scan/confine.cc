@@ -135,7 +135,8 @@ constexpr AllowedCall kNewFileCalls[] = {
 
 std::filesystem::path folder_of(const std::string& file) {
   std::error_code ignored;
-  const auto target = std::filesystem::weakly_canonical(file, ignored);
+  // Of a file in the working directory that is not there yet, it would leave the bare name.
+  const auto target = std::filesystem::weakly_canonical(std::filesystem::absolute(file, ignored), ignored);
   return (ignored || target.empty() ? std::filesystem::path(file) : target).parent_path();
 }
 

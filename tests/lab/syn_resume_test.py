@@ -202,6 +202,20 @@ class Ended(ResumeTestCase):
             damaged.write_text(text.replace(old, new))
             self.assert_usage_error(run(self.a.command(["pier-scan", "--resume", damaged])), str(damaged), "a damaged checkpoint")
 
+    def test_files_of_the_working_directory(self):
+        words = ["-p", "443", "--rate", "1k", "10.80.0.0/20"]
+        scan = self.spawn(self.a.command(["pier-scan", "--syn", "--checkpoint", "state", "-o", "out", *words]), cwd=self.folder)
+        harness.wait_until(self.state.exists, "the first checkpoint")
+        scan.signal(signal.SIGINT)
+        self.assertEqual(scan.finish().code, 130)
+        # A symbolic link stays one, and what it points to is replaced.
+        (self.folder / "link").symlink_to("state")
+        inode = self.state.stat().st_ino
+        done = run(self.a.command(["pier-scan", "--resume", "link", "--limit-time", "2s"]), cwd=self.folder)
+        self.assertEqual(done.code, 124, done)
+        self.assertTrue((self.folder / "link").is_symlink())
+        self.assertNotEqual(self.state.stat().st_ino, inode)
+
     def test_a_user_who_could_not_write_it_is_told_before(self):
         self.folder.chmod(0o755)
         for words in (["--user", "daemon"], ["--user", "daemon", "-o", self.folder / "out"]):
