@@ -11,8 +11,6 @@
 namespace pier {
 namespace {
 
-constexpr std::uint32_t kMask = 1024 - 1;
-
 std::uint32_t load(std::uint32_t* at) {
   return std::atomic_ref(*at).load(std::memory_order_acquire);
 }
@@ -28,7 +26,6 @@ Result<void> set(const Fd& fd, int option, const auto& value, std::string_view n
 }  // namespace
 
 Result<FrameRing> FrameRing::open(unsigned interface) {
-  static_assert(kMask == kFrames - 1);
   Fd fd(::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return system_error("socket", "AF_XDP", errno, ErrorKind::local);
   FrameRing ring(std::move(fd), interface);

@@ -50,6 +50,7 @@ class FrameRing {
  private:
   // More than the transmit queues of most cards hold: they give a frame back when it has left.
   static constexpr std::uint32_t kFrames = 1024;
+  static constexpr std::uint32_t kMask = kFrames - 1;
   struct Descriptors {
     Mapping memory;
     std::uint32_t* producer = nullptr;

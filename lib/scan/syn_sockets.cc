@@ -87,8 +87,8 @@ void SynSockets::queue(const SynProbe& probe, std::vector<SynFault>& faults) {
     faults.push_back({probe.tag, way.code});
     return;
   }
-  if (std::ranges::find(used_, way.interface) == used_.end()) {
-    used_.push_back(way.interface);
+  if (std::ranges::find(used_, way.interface, &Used::index) == used_.end()) {
+    used_.push_back({way.interface, name_of(way.interface)});
     if (options_.steps != nullptr)
       tell(options_.steps, "route",
            fmt::format("{} goes out by {} from {}{}", probe.address.to_string(), name_of(way.interface),
@@ -129,23 +129,28 @@ void SynSockets::note_failure(unsigned interface, int code) {
   if (!gone || trouble_) return;
   trouble_ = interface_trouble(interface);
   // It may be back already, or its number be another's: that packet is lost all the same.
-  if (!trouble_) trouble_ = system_error("send", name_of(interface), code, ErrorKind::local).error();
+  if (!trouble_) trouble_ = system_error("send", known_name(interface), code, ErrorKind::local).error();
+}
+
+std::string SynSockets::known_name(unsigned interface) const {
+  const auto used = std::ranges::find(used_, interface, &Used::index);
+  return used != used_.end() ? used->name : name_of(interface);
 }
 
 std::optional<Error> SynSockets::interface_trouble(unsigned interface) const {
   const std::string why = ways_.trouble(interface);
   if (why.empty()) return std::nullopt;
-  return fail(ErrorKind::local, "interface", name_of(interface), why).error();
+  return fail(ErrorKind::local, "interface", known_name(interface), why).error();
 }
 
 std::optional<Error> SynSockets::trouble() {
   follow_changes();
   if (trouble_) return trouble_;
   // One that is down takes raw packets and drops them, and nothing comes in by it.
-  for (const unsigned interface : used_)
+  for (const auto& [interface, name] : used_)
     if (auto found = interface_trouble(interface)) return found;
   if (!stuck_since_ || now() < *stuck_since_ + kHopeless) return std::nullopt;
-  return fail(ErrorKind::local, "send", name_of(stuck_interface_),
+  return fail(ErrorKind::local, "send", known_name(stuck_interface_),
               "its transmit queue has been full for 10 s")
       .error();
 }

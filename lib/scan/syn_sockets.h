@@ -60,6 +60,7 @@ class SynSockets final : public SynWire {
         ways_(std::move(ways)),
         sender_(std::move(sender)) {}
 
+  [[nodiscard]] std::string known_name(unsigned interface) const;
   [[nodiscard]] std::optional<Error> interface_trouble(unsigned interface) const;
   // Whether a whole batch may have to wait for neighbours.
   [[nodiscard]] bool can_hold() const { return neighbours_.room() >= PacketSender::kBatch; }
@@ -85,8 +86,12 @@ class SynSockets final : public SynWire {
   Neighbours neighbours_;
   std::vector<SendFailure> failures_;
   std::optional<Error> trouble_;
-  std::uint32_t clock_ = 0;               // of TCP timestamps: milliseconds, as of the last flush()
-  std::vector<unsigned> used_;            // interfaces that frames were sent by
+  std::uint32_t clock_ = 0;  // of TCP timestamps: milliseconds, as of the last flush()
+  struct Used {
+    unsigned index;
+    std::string name;  // as long as it was there
+  };
+  std::vector<Used> used_;                // interfaces that packets went by
   std::vector<std::uint64_t> unsent_;     // tags of probes that were kept and dropped
   std::optional<TimePoint> stuck_since_;  // the transmit queue is full
   unsigned stuck_interface_ = 0;

@@ -303,6 +303,15 @@ class Course(SynTestCase):
             found += [r["port"] for r in records]
         self.assertEqual(sorted(found), list(range(1, 1001)))
 
+    def test_an_interface_that_is_gone_is_told_by_its_name(self):
+        self.route_network()
+        scan = self.spawn_syn("--json", "--all-states", "--rate", 1000, "-p", 443, "10.80.0.0/20")
+        scan.wait_out(b'"state":"closed"')
+        self.a.ip("link", "delete", "eth0")
+        done = scan.finish()
+        self.assertEqual(done.code, 2, done)
+        self.assertIn("interface eth0: is gone", done.err)
+
     def test_a_probe_in_a_capture_is_without_fault(self):
         harness.need_program("tcpdump")
         file = pathlib.Path(self.tmp()) / "life.pcap"
