@@ -16,9 +16,7 @@ import termios
 import time
 
 import harness
-from harness import CLOSED, DEVNULL, PIPE, PTY, TestCase, pattern, recv_all, recv_exactly, wait_until
-
-RESET = (ConnectionResetError, BrokenPipeError)
+from harness import CLOSED, DEVNULL, PIPE, PTY, RESET, TestCase, pattern, recv_all, recv_exactly, wait_until
 
 
 def waiting_bytes(sock):

@@ -9,6 +9,7 @@ failure; no test passes because of it.
 """
 
 import contextlib
+import errno
 import os
 import pathlib
 import pty
@@ -378,6 +379,20 @@ def reset(sock):
     """Closes a TCP socket so that the peer sees a reset (SO_LINGER with a time of 0)."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
+
+
+# What a peer's reset is told as: by which call meets it, and whether the peer had ended its side before.
+RESET = (ConnectionResetError, BrokenPipeError)
+
+
+def end_side(sock):
+    """Ends the sending side of a socket whose peer may have reset it: that is ENOTCONN to shutdown(), and one of RESET here."""
+    try:
+        sock.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
+        raise ConnectionResetError("reset before shutdown()") from error
 
 
 def pattern(size, seed=1):

@@ -3,7 +3,7 @@
 import json
 import socket
 
-from harness import DEVNULL, TestCase, need_ipv6, recv_all, run
+from harness import DEVNULL, RESET, TestCase, end_side, need_ipv6, recv_all, run
 
 
 class Hosts(TestCase):
@@ -15,9 +15,9 @@ class Hosts(TestCase):
         try:  # a reset may come before connect() returns
             client.connect(("::1" if ":" in host else "127.0.0.1", port or server.port))
             client.sendall(b"hello")
-            client.shutdown(socket.SHUT_WR)
+            end_side(client)
             return "in" if recv_all(client) == b"hello" else "empty"
-        except (ConnectionResetError, BrokenPipeError):
+        except RESET:
             return "reset"
 
     def echo(self, *words, **options):

@@ -5,7 +5,7 @@ import resource
 import signal
 import socket
 
-from harness import DEVNULL, TestCase, need_ipv6, recv_all, recv_exactly, reset, run, wait_until
+from harness import DEVNULL, RESET, TestCase, need_ipv6, recv_all, recv_exactly, reset, run, wait_until
 
 
 def descriptors(count):
@@ -22,7 +22,7 @@ class Limits(TestCase):
             client.connect(("::1" if ":" in host else "127.0.0.1", server.port))
             client.sendall(b"x")
             recv_exactly(client, 1)
-        except (ConnectionResetError, BrokenPipeError):
+        except RESET:
             return None
         return client
 
@@ -91,7 +91,7 @@ class Limits(TestCase):
                 other.connect(("127.0.0.1", server.port))
                 other.sendall(b"\x16")
                 return other.recv(1) == b""
-            except (ConnectionResetError, BrokenPipeError):
+            except RESET:
                 return True
             except TimeoutError:
                 other.close()

@@ -6,7 +6,7 @@ import pathlib
 import signal
 import socket
 
-from harness import DEVNULL, TestCase, need_ipv6, need_root, recv_all, recv_exactly, reset, run, wait_until
+from harness import DEVNULL, RESET, TestCase, need_ipv6, need_root, recv_all, recv_exactly, reset, run, wait_until
 
 
 def threads(program):
@@ -22,7 +22,7 @@ class Workers(TestCase):
             client.connect((host, server.port))
             client.sendall(b"x")
             recv_exactly(client, 1)
-        except (ConnectionResetError, BrokenPipeError):
+        except RESET:
             return None
         return client
 
