@@ -231,7 +231,7 @@ class Many(TestCase):
 
     def test_two_hundred_at_once(self):
         server = self.listen("-k", "0", "--exec", "--", "cat")
-        before = server.fds().keys()
+        before = server.fds_at_rest().keys()
         clients = [self.raw_connect(("127.0.0.1", server.port)) for _ in range(200)]
         for number, client in enumerate(clients):
             client.sendall(b"%d\n" % number)
@@ -251,7 +251,7 @@ class Many(TestCase):
         for words in ([], ["--idle-timeout", "1h"]):  # its own socket; pipes
             with self.subTest(words=words):
                 server = self.listen("-k", "0", *words, "--exec", "--", "cat")
-                before = server.fds().keys()
+                before = server.fds_at_rest().keys()
                 client = self.raw_connect(("127.0.0.1", server.port))
                 client.settimeout(0.2)
                 with self.assertRaises(TimeoutError):  # cat writes until nothing more goes either way

@@ -140,7 +140,7 @@ class To(TestCase):
     def test_many_at_once_and_nothing_left(self):
         listener, where = self.target()
         server = self.relay(where, "-k")
-        before = len(server.fds())
+        before = len(server.fds_at_rest())
         pairs = []
         for number in range(50):
             client = self.raw_connect(("127.0.0.1", server.port))

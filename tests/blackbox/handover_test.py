@@ -241,7 +241,7 @@ class Streams(Handover):
             self.assertNotIn("DONE", line_of(one) + line_of(one))
 
     def test_a_missing_stream_is_1_and_no_file(self):
-        server, folder, _, _ = self.by_hand(3, (1, 3), "--idle-timeout", "400ms")
+        server, folder, _, _ = self.by_hand(3, (1, 3), "--idle-timeout", "2s")
         self.assert_failed(server, folder, "2 of 3 streams came")
 
     def test_a_stream_that_ends_early_is_1_and_no_file(self):

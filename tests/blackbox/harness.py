@@ -241,6 +241,18 @@ class Spawn:
                 found[int(entry)] = os.readlink(f"/proc/{self.pid}/fd/{entry}")
         return found
 
+    def fds_at_rest(self):
+        """What fds() says while it sleeps: a sanitizer's check of an address opens a pipe for a moment."""
+        def moment():
+            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+            return re.findall(r"^(?:State|\w*ctxt_switches):\t(\w+)", status, re.MULTILINE)
+
+        def look():
+            asleep, found = moment(), self.fds()
+            return found if asleep[0] == "S" and moment() == asleep else None
+
+        return wait_until(look, "it to sleep")
+
     def cpu_ticks(self):
         """User and system time it has used, in clock ticks."""
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()

@@ -344,7 +344,7 @@ class Serving(TestCase):
             if count == 0:
                 # What the first one made it open for good stays; its own socket goes.
                 before = wait_until(lambda: sum(t.startswith("socket:") for t in server.fds().values()) == 1 and
-                                    server.fds(), "the listening socket alone")
+                                    server.fds_at_rest(), "the listening socket alone")
         server.wait_out_size(1000)
         wait_until(lambda: server.fds() == before, "the descriptors of before")
 

@@ -100,7 +100,7 @@ class Descriptors(TestCase):
         server = self.listen("-k", "127.0.0.1:0")
         self.raw_connect(("127.0.0.1", server.port))
         server.wait_err("connected")
-        fds = server.fds()
+        fds = server.fds_at_rest()
         for fd, what in fds.items():
             self.assertRegex(what, self.KINDS, fds)
         self.assertEqual(sum(w.startswith("socket:") for w in fds.values()), 2, fds)
@@ -109,10 +109,10 @@ class Descriptors(TestCase):
 
     def test_every_other_is_close_on_exec(self):
         server = self.listen("127.0.0.1:0")
-        for fd in server.fds():
+        for fd, what in server.fds_at_rest().items():
             info = open(f"/proc/{server.pid}/fdinfo/{fd}", encoding="ascii").read()
             flags = int(re.search(r"flags:\s*(\d+)", info)[1], 8)
-            self.assertEqual(bool(flags & os.O_CLOEXEC), fd > 2, (fd, server.fds()[fd]))
+            self.assertEqual(bool(flags & os.O_CLOEXEC), fd > 2, (fd, what))
 
     def test_closed_standard_descriptors_are_no_sockets(self):
         server = self.spawn(["pier-listen", "--port-file", self.tmp() / "port", "127.0.0.1:0"], stdin=CLOSED,

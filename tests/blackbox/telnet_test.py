@@ -40,10 +40,12 @@ class Telnet(TestCase):
     def test_sequences_in_pieces_and_data_of_any_byte(self):
         data = harness.pattern(200_000).replace(b"\r", b"")
         client, sock = self.start(stdin=PIPE)
-        threading.Thread(target=client.finish, args=(data,), daemon=True).start()
+        answered = threading.Event()  # after our end there is no answering
+        threading.Thread(target=lambda: (client.write(data), answered.wait(), client.close_stdin()), daemon=True).start()
         for byte in b"a" + iac(DO, 1) + b"b" + iac(255) + b"c":
             sock.sendall(bytes([byte]))
         client.wait_out(b"ab\xffc")
+        answered.set()
         got = recv_all(sock)
         answer = iac(WONT, 1)
         at = next(m.start() for m in re.finditer(re.escape(answer), got)

@@ -273,7 +273,7 @@ class Relay(Udp):
     def test_idle_sessions_give_their_sockets_back(self):
         target = self.server("-k", "--echo", "127.0.0.1:0")
         server = self.server("-k", "--idle-timeout", "200ms", "127.0.0.1:0", "--to", f"127.0.0.1:{target.port}")
-        before = len(server.fds())
+        before = len(server.fds_at_rest())
         for peer in self.peers(server, 20):
             peer.send(b"x")
             peer.recv(10)
