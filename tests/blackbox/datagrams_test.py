@@ -1,12 +1,11 @@
 """pier-connect -u: questions and replies, how many, from whom, how large."""
 
 import json
-import os
 import select
 import socket
 
 import harness
-from harness import DEVNULL, TestCase, need_ipv6, run
+from harness import TestCase, need_ipv6, run
 
 
 class Udp(TestCase):

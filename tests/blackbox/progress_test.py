@@ -1,9 +1,7 @@
 """--progress: how far a transfer is, on a terminal, or elsewhere when asked for."""
 
-import re
 import signal
 
-import harness
 from harness import DEVNULL, PTY, TestCase, pattern, recv_all, recv_exactly, run
 
 BYTES = r"\d+(?:\.\d)? [kMG]?B"

@@ -9,7 +9,6 @@ who closes early. What a transfer promises then:
 
 import collections
 import dataclasses
-import fcntl
 import hashlib
 import os
 import pty

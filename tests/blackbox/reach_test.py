@@ -2,14 +2,12 @@
 
 import json
 import os
-import re
-import select
 import socket
 import threading
 import time
 
 import harness
-from harness import DEVNULL, PTY, TestCase, need_ipv6, recv_all, recv_exactly, reset, run, wait_until
+from harness import DEVNULL, PTY, TestCase, need_ipv6, recv_all, recv_exactly, reset, run
 
 
 class Base(TestCase):

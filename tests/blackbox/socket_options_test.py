@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 
-import harness
 from harness import DEVNULL, TestCase, need_ipv6, need_program, run
 
 NO_SUCH = "no-such-thing"

@@ -1,12 +1,10 @@
 """--limit-rate and --hex-dump: bytes held back, and bytes seen."""
 
-import os
 import re
 import socket
 import subprocess
 import time
 
-import harness
 from harness import DEVNULL, TestCase, need_program, pattern, recv_all, recv_exactly, run, wait_until
 
 HEADING = re.compile(rb"^([<>]) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (\S+)$")
