@@ -348,10 +348,14 @@ class TestCase(unittest.TestCase):
         return sock
 
     def raw_connect(self, address, family=socket.AF_INET, kind=socket.SOCK_STREAM):
-        sock = self.enterContext(socket.socket(family, kind))
+        sock = socket.socket(family, kind)
         sock.settimeout(SAFETY)
-        sock.connect(address)
-        return sock
+        try:
+            sock.connect(address)
+        except ConnectionResetError:  # it was accepted and reset before connect() returned
+            sock.close()
+            sock = one_that_was_reset()
+        return self.enterContext(sock)
 
     def accept(self, listener):
         sock, _ = listener.accept()
@@ -391,6 +395,15 @@ def reset(sock):
     """Closes a TCP socket so that the peer sees a reset (SO_LINGER with a time of 0)."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
+
+
+def one_that_was_reset():
+    """A TCP socket whose next call is told of a reset."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sock = socket.create_connection(listener.getsockname(), SAFETY)
+        reset(listener.accept()[0])
+    wait_until(lambda: select.select([sock], [], [], 0)[0], "the reset")
+    return sock
 
 
 # What a peer's reset is told as: by which call meets it, and whether the peer had ended its side before.
