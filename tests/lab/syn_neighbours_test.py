@@ -55,16 +55,29 @@ class OnLink(ScanLabTestCase):
         # The kernel has to find those that it resets connections of, and no other.
         self.assertLessEqual(self.neighbours(), is_open | {self.b.ip4})
 
-    def test_ipv6(self):
+    def serve_some_of_ipv6(self):
+        """On addresses here and there in fd80::/116, on the cable."""
         is_open = {f"fd80::{i:x}" for i in range(0x101, 0xf01, 0x1d)}
         self.a.ip("addr", "add", "fd80::1:1/64", "dev", "eth0", "nodad")
         self.b.ip("route", "add", "fd80::/64", "dev", "eth0")
         for address in is_open:
             self.b.ip("addr", "add", f"{address}/128", "dev", "eth0", "nodad")
             self.serve(self.b, address, 443)
+        return is_open
+
+    def test_ipv6(self):
+        is_open = self.serve_some_of_ipv6()
         found, summary, done = self.scan_for_open("--rate", "20k", "-p", 443, "fd80::/116")
         self.assertEqual(found, is_open, done.err)
         self.assertEqual((summary["complete"], done.code), (True, 0))
+
+    def test_ipv6_requests_that_are_lost_are_made_up_for(self):
+        is_open = self.serve_some_of_ipv6()
+        for host in (self.a, self.b):
+            self.lose(host, 10)
+        found, _, done = self.scan_for_open("--rate", "20k", "--retries", 9, "--probe-timeout", "400ms", "-p", 443,
+                                            "fd80::/116")
+        self.assertEqual(found, is_open, done.err)
 
     def test_requests_that_are_lost_are_made_up_for(self):
         is_open = self.serve_some(40)
