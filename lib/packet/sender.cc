@@ -18,6 +18,12 @@ Result<Fd> open_raw(int domain, const std::string& interface) {
   if (!interface.empty() && ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),
                                          static_cast<socklen_t>(interface.size())) != 0)
     return system_error("SO_BINDTODEVICE", interface, errno, ErrorKind::local);
+  // Without it a packet that finds the transmit queue full is thrown away as if it had been sent, not
+  // ENOBUFS.
+  const bool v4 = domain == AF_INET;
+  if (auto set = set_option(fd, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, 1, "IP_RECVERR");
+      !set)
+    return std::unexpected(set.error());
   return fd;
 }
 
@@ -145,6 +151,13 @@ bool PacketSender::flush(std::vector<SendFailure>& failures) {
   if (all) queued_ = 0;
   // Frames that the interface has not given back yet are no room.
   return all && room() > 0;
+}
+
+std::size_t PacketSender::left() const {
+  std::size_t left = ring_ ? ring_->queued() : 0;
+  for (const Lane* lane : {frames_.get(), raw_[0].get(), raw_[1].get()})
+    if (lane != nullptr) left += lane->end - lane->first;
+  return left;
 }
 
 unsigned PacketSender::stuck_interface() const {

@@ -47,6 +47,8 @@ class PacketSender {
   // Sends what is queued, and appends those that the kernel did not take to `failures`. False when the
   // transmit queue is full: the rest stays queued, for another time.
   [[nodiscard]] bool flush(std::vector<SendFailure>& failures);
+  // How many the kernel has not taken yet.
+  [[nodiscard]] std::size_t left() const;
   // The interface of what is queued; 0 where nothing is.
   [[nodiscard]] unsigned stuck_interface() const;
 

@@ -38,7 +38,8 @@ SynEngine::SynEngine(const ProbePlan& plan, SynWire& wire, const ScanLimits& lim
       signals_(signals),
       desk_(stats_, observer, limits.max_open),
       rate_(static_cast<double>(limits.rate.value_or(kDefaultRate)), started_),
-      checks_(limits.timeout) {
+      checks_(limits.timeout),
+      most_a_turn_(kMostATurn) {
   stats_.pairs = plan.size();
   stats_.hosts = plan.hosts();
   others_.up = true;  // is kept for all hosts in one place
@@ -109,7 +110,7 @@ bool SynEngine::part_is_over(TimePoint when) {
     begin_round(when);
     return false;
   }
-  if (left_ > 0 && (wire_.can_resume() || when < last_sent_ + patience())) return false;
+  if (left_ > 0 && (stuck_ || wire_.can_resume() || when < last_sent_ + patience())) return false;
   if (left_ > 0 && worth_another()) {
     begin_round(when);
     return false;
@@ -187,15 +188,19 @@ void SynEngine::follow_rate(TimePoint when) {
 }
 
 void SynEngine::send(TimePoint when) {
-  const std::size_t allowed = std::min(pace_.allowance(when), kMostATurn);
+  const std::size_t allowed = std::min(pace_.allowance(when), most_a_turn_);
   const SynWire::Resumed resumed = wire_.resume(allowed, faults_);
   follow_kept(resumed, when);
-  const std::size_t count = std::min(allowed - resumed.packets, wire_.room());
+  const std::size_t count = stuck_ ? 0 : std::min(allowed - resumed.packets, wire_.room());
   std::size_t sent = 0;
   while (sent < count && send_one(when)) ++sent;
   pace_.take(resumed.packets + sent);
-  stuck_ = !wire_.flush(faults_);
-  if (stuck_) resume_at_ = when + kQueueFull;
+  const bool was_stuck = std::exchange(stuck_, !wire_.flush(faults_));
+  most_a_turn_ = stuck_ ? std::max(most_a_turn_ / 2, std::size_t{1}) : std::min(most_a_turn_ * 2, kMostATurn);
+  if (stuck_)
+    resume_at_ = when + kQueueFull;
+  else if (was_stuck)
+    last_sent_ = when;
 }
 
 void SynEngine::follow_kept(const SynWire::Resumed& resumed, TimePoint when) {
@@ -293,7 +298,7 @@ Deadline SynEngine::wait_until(TimePoint when) const {
   if (limits_.tick) sooner(next_tick_);
   if (!canary_queue_.empty() || !round_sent_)
     sooner(std::max({pace_.next(), resume_at_, canary_queue_.empty() ? not_before_ : TimePoint::min()}));
-  else if (left_ > 0 && (canaries_.empty() || when < last_sent_ + patience()))
+  else if (left_ > 0 && !stuck_ && (canaries_.empty() || when < last_sent_ + patience()))
     sooner(last_sent_ + patience());
   if (wire_.can_resume()) sooner(std::max(pace_.next(), resume_at_));
   if (stuck_) sooner(std::max(resume_at_, when));

@@ -154,8 +154,9 @@ class SynEngine {
   unsigned until_check_ = 0;
   TimePoint next_check_ = TimePoint::min();
   TimePoint next_look_ = TimePoint::min();  // at drops and trouble
-  bool stuck_ = false;                      // the transmit queue is full
+  bool stuck_ = false;                      // the transmit queue is full, and some wait for it
   TimePoint resume_at_ = TimePoint::min();  // then
+  std::size_t most_a_turn_;                 // fewer where that is soon full: what waits is not sent yet
   bool limit_told_ = false;
   std::uint64_t dropped_ = 0;  // answers, perhaps, that this host had no room for
 

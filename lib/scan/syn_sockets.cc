@@ -109,8 +109,10 @@ void SynSockets::queue(const SynProbe& probe, std::vector<SynFault>& faults) {
 
 bool SynSockets::flush(std::vector<SynFault>& faults) {
   failures_.clear();
-  clock_ = static_cast<std::uint32_t>(now().time_since_epoch() / std::chrono::milliseconds(1));
+  clock_ = timestamp();
+  const std::size_t before = sender_.left();
   bool all = sender_.flush(failures_);
+  const bool moved = sender_.left() < before;
   stuck_interface_ = sender_.stuck_interface();
   for (const SendFailure& failure : failures_) {
     note_failure(failure.interface, failure.code);
@@ -119,9 +121,13 @@ bool SynSockets::flush(std::vector<SynFault>& faults) {
   all = ask_first(faults) && all;
   if (all)
     stuck_since_.reset();
-  else if (!stuck_since_)
+  else if (!stuck_since_ || moved)
     stuck_since_ = now();
   return all && can_hold();
+}
+
+std::uint32_t SynSockets::timestamp() {
+  return static_cast<std::uint32_t>(now().time_since_epoch() / std::chrono::milliseconds(1));
 }
 
 void SynSockets::note_failure(unsigned interface, int code) {

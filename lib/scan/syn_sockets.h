@@ -64,6 +64,8 @@ class SynSockets final : public SynWire {
   [[nodiscard]] std::optional<Error> interface_trouble(unsigned interface) const;
   // Whether a whole batch may have to wait for neighbours.
   [[nodiscard]] bool can_hold() const { return neighbours_.room() >= PacketSender::kBatch; }
+  // The clock of TCP's timestamp option, in milliseconds.
+  [[nodiscard]] static std::uint32_t timestamp();
   void note_failure(unsigned interface, int code);
   [[nodiscard]] std::optional<std::size_t> lane_of(std::uint16_t port) const;
 
@@ -86,14 +88,14 @@ class SynSockets final : public SynWire {
   Neighbours neighbours_;
   std::vector<SendFailure> failures_;
   std::optional<Error> trouble_;
-  std::uint32_t clock_ = 0;  // of TCP timestamps: milliseconds, as of the last flush()
+  std::uint32_t clock_ = timestamp();  // as of the last flush()
   struct Used {
     unsigned index;
     std::string name;  // as long as it was there
   };
   std::vector<Used> used_;                // interfaces that packets went by
   std::vector<std::uint64_t> unsent_;     // tags of probes that were kept and dropped
-  std::optional<TimePoint> stuck_since_;  // the transmit queue is full
+  std::optional<TimePoint> stuck_since_;  // the transmit queue has taken nothing
   unsigned stuck_interface_ = 0;
   TimePoint now_ = now();  // as of the last resume()
 };

@@ -1,17 +1,21 @@
-"""pier-scan --syn through a device without Ethernet addresses (tun): by raw IP sockets, and a responder of our own."""
+"""pier-scan --syn through a device whose other end is this test: tun (raw IP sockets) and tap (frames)."""
 
 import ctypes
 import fcntl
+import json
 import os
+import re
 import select
 import struct
+import subprocess
 import threading
 
+import harness
 from harness import wait_until
 from scan_lab import ScanLabTestCase
 
 _TUNSETIFF = 0x400454CA
-_IFF_TUN, _IFF_NO_PI = 1, 0x1000
+_IFF_TUN, _IFF_TAP, _IFF_NO_PI = 1, 2, 0x1000
 _CLONE_NEWNET = 0x40000000
 
 
@@ -53,8 +57,11 @@ def answer(packet):
     return _ip(target, source, 6, _with_checksum(target, source, 6, reply, 16))
 
 
-class Tun(ScanLabTestCase):
+class DeviceTestCase(ScanLabTestCase):
+    """tun0 of host a, with 10.88.0.0/24 and fd88::/64 behind it."""
+
     words = ("--syn",)
+    kind = _IFF_TUN
 
     def setUp(self):
         super().setUp()
@@ -85,7 +92,7 @@ class Tun(ScanLabTestCase):
                     raise OSError(ctypes.get_errno(), "setns")
                 fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
                 made.append(fd)
-                fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", b"tun0", _IFF_TUN | _IFF_NO_PI))
+                fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", b"tun0", self.kind | _IFF_NO_PI))
             except OSError as error:
                 made.append(error)
             finally:
@@ -105,10 +112,23 @@ class Tun(ScanLabTestCase):
             readable, _, _ = select.select([self.fd, self.ended], [], [])
             if self.ended in readable:
                 return
-            reply = answer(os.read(self.fd, 65536))
+            reply = self.reply_to(os.read(self.fd, 65536))
             if reply is not None:
                 os.write(self.fd, reply)
 
+    def reply_to(self, packet):
+        return answer(packet)
+
+    def assert_nothing_was_lost(self, summary):
+        """What a queue had no room for was sent later, and is no loss of the network."""
+        self.assertEqual((summary["checks_lost"], summary["estimated_loss"], summary["error"]), (0, 0, 0), summary)
+
+    def dropped(self):
+        """How many packets the device had no room for."""
+        return json.loads(self.a.ip("-j", "-s", "link", "show", "tun0"))[0]["stats64"]["tx"]["dropped"]
+
+
+class Tun(DeviceTestCase):
     def test_open_closed_refused_and_silent(self):
         for address in ("10.88.0.7", "fd88::7"):
             records, summary, code = self.scan("-p", "80-83", "--probe-timeout", "300ms", address)
@@ -125,3 +145,79 @@ class Tun(ScanLabTestCase):
                                          network)
             self.assertEqual({r["state"] for r in records}, {"open"}, network)
             self.assertEqual((len(records), code), (253 if "." in network else 254, 0))
+
+    def test_a_queue_that_is_full_is_waited_for(self):
+        """One that the user has shaped, behind the raw sockets."""
+        self.shape("1mbit")
+        for network in ("10.88.0.0/25", "fd88::/121"):
+            before = self.shaped_away()
+            records, summary, code = self.scan("-p", "80,1000-1009", "--rate", "50k", "--exclude",
+                                               "10.88.0.1,10.88.0.0,fd88::,fd88::1", network)
+            self.assertGreater(self.shaped_away(), before, "it was full")
+            self.assert_nothing_was_lost(summary)
+            self.assertEqual(sum(r["state"] == "open" for r in records), 126)
+            self.assertEqual((summary["complete"], code), (True, 0))
+
+    def test_a_queue_that_takes_nothing_ends_it(self):
+        self.shape("8bit")
+        scan = ["pier-scan", "--syn", "--json", "--all-states", "-p", "1000-1200", "10.88.0.7"]
+        done = harness.run(self.a.command(scan))
+        *records, summary = [json.loads(line) for line in done.lines]
+        self.assertEqual([r["state"] for r in records if r["type"] == "port"], ["error"] * 201)
+        self.assertIn("send tun0: its transmit queue has been full for 10 s\n", done.err)
+        self.assertEqual((summary["complete"], done.code), (False, 2))
+
+    def shape(self, rate):
+        """What leaves by tun0; little of it waits."""
+        harness.need_program("tc")
+        done = self.tc("qdisc", "replace", "dev", "tun0", "root", "tbf", "rate", rate, "burst", "2kb", "limit", "3kb")
+        if done.returncode != 0:
+            self.skipTest(f"this kernel shapes nothing: {done.stderr.strip()}")
+
+    def shaped_away(self):
+        return int(re.search(r"dropped (\d+)", self.tc("-s", "qdisc", "show", "dev", "tun0").stdout)[1])
+
+    def tc(self, *words):
+        return subprocess.run(["tc", "-n", self.a.name, *words], capture_output=True, text=True)
+
+
+class Tap(DeviceTestCase):
+    """Frames to a device whose driver throws away what it has no room for, and says so."""
+
+    kind = _IFF_TAP
+    # Without locked memory there is no ring, and the packet socket does it.
+    ways = ((), ("sh", "-c", 'ulimit -l 0; exec setpriv --bounding-set=-ipc_lock "$@"', "sh"))
+
+    def setUp(self):
+        super().setUp()
+        self.syns = 0  # to port 80
+        self.a.ip("link", "set", "tun0", "txqueuelen", "20")
+        for gateway, network in (("10.88.0.7", "10.99.0.0/16"), ("fd88::7", "fd99::/64")):
+            self.a.ip("neigh", "replace", gateway, "lladdr", "02:00:00:00:00:07", "dev", "tun0", "nud", "permanent")
+            self.a.ip("route", "add", network, "via", gateway)
+
+    def reply_to(self, frame):
+        packet = frame[14:]
+        if packet[0] >> 4 == 6 and packet[6] != 6:  # Neighbor Discovery
+            return None
+        reply = answer(packet)
+        if reply is None:
+            return None
+        self.syns += 1
+        return frame[6:12] + frame[:6] + frame[12:14] + reply
+
+    def test_a_queue_that_is_full_is_waited_for(self):
+        harness.need_program("setpriv")
+        for way in self.ways:
+            for network in ("10.99.0.0/21", "fd99::/117"):
+                before, self.syns = self.dropped(), 0
+                scan = [harness.binary("pier-scan"), "--syn", "--json", "-p", "80", "--rate", "200k", network]
+                done = harness.run(self.a.command([*way, *scan]))
+                *records, summary = [json.loads(line) for line in done.lines]
+                found = [r["addr"] for r in records if r["type"] == "port"]
+                self.assertGreater(self.dropped(), before, "it was full")
+                self.assert_nothing_was_lost(summary)
+                self.assertEqual((len(found), len(set(found)), summary["complete"], done.code), (2048, 2048, True, 0))
+                sent = summary["probes"] + summary["checks"]
+                wait_until(lambda: self.syns >= sent, "every frame")
+                self.assertEqual(self.syns, sent, "what the device took is not sent again")

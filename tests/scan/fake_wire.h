@@ -41,7 +41,11 @@ class FakeWire : public SynWire {
   }
   bool flush(std::vector<SynFault>&) override {
     if (full_ > 0 && full_-- > 0) return false;
+    std::size_t taken = 0;
     for (const SynProbe& probe : queued_) {
+      if (pause_ && now() < next_) break;
+      if (pause_) next_ = now() + *pause_;
+      ++taken;
       ++sent_;
       ++tries_[{probe.address, probe.port}];
       const auto kind = answer_(probe);
@@ -55,8 +59,8 @@ class FakeWire : public SynWire {
              .icmp = *kind == Kind::icmp ? std::optional(IcmpError{.type = 3, .code = 13}) : std::nullopt,
              .at = now()});
     }
-    queued_.clear();
-    return true;
+    queued_.erase(queued_.begin(), queued_.begin() + static_cast<std::ptrdiff_t>(taken));
+    return queued_.empty();
   }
   std::optional<Error> trouble() override {
     return trouble_after_ > 0 && sent_ >= trouble_after_ ? trouble_ : std::nullopt;
@@ -74,7 +78,8 @@ class FakeWire : public SynWire {
   std::function<bool(const SynProbe&)> fault = [](const SynProbe&) { return false; };
   std::size_t lanes_ = 8;
   int copies_ = 1;
-  int full_ = 0;  // flushes that find the queue full
+  int full_ = 0;                   // flushes that find the queue full
+  std::optional<Duration> pause_;  // between two that the queue takes
   std::uint64_t drops_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t trouble_after_ = 0;
@@ -84,6 +89,7 @@ class FakeWire : public SynWire {
  private:
   Answer answer_;
   std::vector<SynProbe> queued_;
+  TimePoint next_ = TimePoint::min();
   std::vector<SynAnswer> answers_;
 };
 

@@ -254,6 +254,17 @@ TEST(SynEngine, AFullQueueLosesNothing) {
   EXPECT_EQ(scan.stats().probes, 500U);
 }
 
+TEST(SynEngine, AQueueThatIsSlowIsWaitedForWithTheProbesInHand) {
+  const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.2", "1-40");
+  FakeWire wire([](const SynProbe&) { return Kind::reset; });
+  wire.pause_ = 5ms;
+  ScanLimits limits = fast();
+  limits.retries = 0;
+  const Scan scan(plan, wire, limits);
+  EXPECT_EQ(scan.stats().count(PortState::closed), 80U);
+  EXPECT_EQ(scan.stats().probes, 80U);
+}
+
 TEST(SynEngine, AnInterfaceThatGoesLeavesErrorsAndNothingFiltered) {
   const ProbePlan plan = plan_of("192.0.2.1", "192.0.2.1", "1-60000");
   FakeWire wire([](const SynProbe&) -> std::optional<Kind> { return std::nullopt; });
