@@ -112,7 +112,7 @@ bool SynSockets::flush(std::vector<SynFault>& faults) {
   clock_ = timestamp();
   const std::size_t before = sender_.left();
   bool all = sender_.flush(failures_);
-  const bool moved = sender_.left() < before;
+  if (sender_.left() < before) stuck_since_.reset();
   stuck_interface_ = sender_.stuck_interface();
   for (const SendFailure& failure : failures_) {
     note_failure(failure.interface, failure.code);
@@ -121,7 +121,7 @@ bool SynSockets::flush(std::vector<SynFault>& faults) {
   all = ask_first(faults) && all;
   if (all)
     stuck_since_.reset();
-  else if (!stuck_since_ || moved)
+  else if (!stuck_since_)
     stuck_since_ = now();
   return all && can_hold();
 }

@@ -76,6 +76,7 @@ bool SynSockets::ask(const NeighbourKey& key, std::vector<SynFault>& faults) {
     return false;
   }
   if (code == 0) {
+    stuck_since_.reset();
     neighbours_.asked(key, now_);
     return true;
   }
