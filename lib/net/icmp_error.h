@@ -30,7 +30,9 @@ struct IcmpError {
 
 // Has the kernel keep such errors for take_icmp_error(), or no longer. `domain` is AF_INET or AF_INET6; other
 // sockets have none. For TCP they then end an established connection too: for the time of connecting only.
-// Where the kernel refuses, the queue stays empty, and reasons are less exact; that is all.
+// Where the kernel refuses, the queue stays empty, and reasons are less exact; that is all. For sockets other
+// than of TCP, send(2) then says ENOBUFS where the transmit queue is full, in place of throwing the packet
+// away as if it had been sent.
 void keep_icmp_errors(const Fd& fd, int domain, bool keep);
 
 // Takes the oldest error from the queue; nullopt where there is none. Reading it clears the socket's pending

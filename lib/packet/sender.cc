@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/icmp_error.h"
 #include "net/socket.h"
 
 namespace pier {
@@ -18,12 +19,7 @@ Result<Fd> open_raw(int domain, const std::string& interface) {
   if (!interface.empty() && ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),
                                          static_cast<socklen_t>(interface.size())) != 0)
     return system_error("SO_BINDTODEVICE", interface, errno, ErrorKind::local);
-  // Without it a packet that finds the transmit queue full is thrown away as if it had been sent, not
-  // ENOBUFS.
-  const bool v4 = domain == AF_INET;
-  if (auto set = set_option(fd, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, 1, "IP_RECVERR");
-      !set)
-    return std::unexpected(set.error());
+  keep_icmp_errors(fd, domain, true);  // for ENOBUFS: a socket of IPPROTO_RAW gets no errors of ICMP
   return fd;
 }
 
@@ -144,7 +140,7 @@ bool PacketSender::flush_lane(Lane& lane, std::vector<SendFailure>& failures) {
 
 bool PacketSender::flush(std::vector<SendFailure>& failures) {
   bool all = true;
-  for (Lane* lane : {frames_.get(), raw_[0].get(), raw_[1].get()})
+  for (Lane* lane : lanes())
     if (lane != nullptr && !flush_lane(*lane, failures)) all = false;
   if (ring_ && !ring_->flush(failures)) all = false;
   if (ring_ && ring_->broken()) ring_.reset();
@@ -155,13 +151,13 @@ bool PacketSender::flush(std::vector<SendFailure>& failures) {
 
 std::size_t PacketSender::left() const {
   std::size_t left = ring_ ? ring_->queued() : 0;
-  for (const Lane* lane : {frames_.get(), raw_[0].get(), raw_[1].get()})
+  for (const Lane* lane : lanes())
     if (lane != nullptr) left += lane->end - lane->first;
   return left;
 }
 
 unsigned PacketSender::stuck_interface() const {
-  for (const Lane* lane : {frames_.get(), raw_[0].get(), raw_[1].get()})
+  for (const Lane* lane : lanes())
     if (lane != nullptr && lane->first < lane->end) return lane->slots[lane->first].interface;
   return ring_ ? ring_->interface() : 0;
 }

@@ -76,6 +76,8 @@ class PacketSender {
   };
 
   PacketSender() = default;
+  // nullptr for a family that was not asked for.
+  [[nodiscard]] std::array<Lane*, 3> lanes() const { return {frames_.get(), raw_[0].get(), raw_[1].get()}; }
   [[nodiscard]] static bool flush_lane(Lane& lane, std::vector<SendFailure>& failures);
 
   std::optional<FrameRing> ring_;

@@ -123,10 +123,6 @@ class DeviceTestCase(ScanLabTestCase):
         """What a queue had no room for was sent later, and is no loss of the network."""
         self.assertEqual((summary["checks_lost"], summary["estimated_loss"], summary["error"]), (0, 0, 0), summary)
 
-    def dropped(self):
-        """How many packets the device had no room for."""
-        return json.loads(self.a.ip("-j", "-s", "link", "show", "tun0"))[0]["stats64"]["tx"]["dropped"]
-
 
 class Tun(DeviceTestCase):
     def test_open_closed_refused_and_silent(self):
@@ -221,3 +217,7 @@ class Tap(DeviceTestCase):
                 sent = summary["probes"] + summary["checks"]
                 wait_until(lambda: self.syns >= sent, "every frame")
                 self.assertEqual(self.syns, sent, "what the device took is not sent again")
+
+    def dropped(self):
+        """How many packets the device had no room for."""
+        return json.loads(self.a.ip("-j", "-s", "link", "show", "tun0"))[0]["stats64"]["tx"]["dropped"]
